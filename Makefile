@@ -1,0 +1,57 @@
+# Comanda: `make run` starts the whole system, `make test` proves it. `make help` lists everything.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check format reset lock lock-check ci
+
+PYTHON ?= python3
+BUS ?= embedded
+STANDINS ?= 1
+PY := .venv/bin/python
+STAMP := .venv/.installed
+COMPILE := .venv/bin/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 pyproject.toml
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+setup: $(STAMP) ## make the environment in .venv from the lock
+
+$(STAMP): requirements-dev.lock deploy/setup.sh
+	@bash deploy/setup.sh "$(PYTHON)"
+
+run: $(STAMP) ## start everything on this machine (BUS=kafka: on a local Apache Kafka; STANDINS=0: without stand-ins)
+	@exec $(PY) -m deploy.run --bus "$(BUS)" --standins "$(STANDINS)"
+
+demo: $(STAMP) ## place orders against a running system and follow one to the door
+	@exec $(PY) -m deploy.demo
+
+test: $(STAMP) ## every level of tests; says what it leaves out without Java
+	@exec $(PY) -m deploy.test
+
+check: $(STAMP) ## format, lint, walls, types, dependencies
+	.venv/bin/ruff format --check --quiet .
+	.venv/bin/ruff check --quiet .
+	.venv/bin/lint-imports --no-logo >.venv/walls.txt || { cat .venv/walls.txt; exit 1; }
+	.venv/bin/mypy --no-error-summary
+	.venv/bin/deptry . --no-ansi 2>.venv/deptry.txt || { cat .venv/deptry.txt; exit 1; }
+
+format: $(STAMP) ## write every file as the formatter wants it
+	.venv/bin/ruff check --quiet --fix-only . && .venv/bin/ruff format --quiet .
+
+reset: $(STAMP) ## throw the local state away: databases, topics, logs (asks first; YES=1 does not)
+	@exec $(PY) -m deploy.reset $(if $(YES),--yes)
+
+lock: $(STAMP) ## write the lock files anew, keeping pins that still fit (UPGRADE=1: the newest)
+	$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -o requirements-dev.lock
+
+lock-check: $(STAMP) ## are the lock files what pyproject.toml asks for?
+	@mkdir -p .venv/lock && cp requirements.lock requirements-dev.lock .venv/lock/
+	@$(COMPILE) -o .venv/lock/requirements.lock >/dev/null
+	@$(COMPILE) --group dev -c requirements.lock -o .venv/lock/requirements-dev.lock >/dev/null
+	@sed -i 's|\.venv/lock/||' .venv/lock/*.lock
+	@diff -q requirements.lock .venv/lock/requirements.lock && diff -q requirements-dev.lock .venv/lock/requirements-dev.lock \
+	  || { echo "The lock files are not what pyproject.toml asks for: make lock"; exit 1; }
+
+ci: ## everything that must hold, as CI runs it
+	@exec .ci/run

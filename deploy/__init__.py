@@ -1,0 +1,1 @@
+"""The whole system as data, and what starts it."""

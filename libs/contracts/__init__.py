@@ -1,0 +1,1 @@
+"""What crosses a wall between services: one file per producing service."""

@@ -1,0 +1,1 @@
+"""The services: each answers one what, with its own database and login."""

@@ -1,0 +1,1 @@
+"""Inventory: what is there, what is promised, what left."""

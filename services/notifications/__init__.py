@@ -1,0 +1,1 @@
+"""Notifications: what customers and merchants are told."""

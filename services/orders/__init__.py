@@ -1,0 +1,1 @@
+"""Orders: from the click to completion."""

@@ -1,0 +1,1 @@
+"""Payments: methods, operations and the ledger."""

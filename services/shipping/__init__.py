@@ -1,0 +1,1 @@
+"""Shipping: delivery methods, shipments, labels and tracking."""
