@@ -1,1 +1,18 @@
-"""What crosses a wall between services: one file per producing service."""
+"""What crosses a wall: one plain file for each service that speaks, and `common`. `every_contract()` lists them all."""
+
+from importlib import import_module
+
+from libs.events.contract import Event
+
+SPEAKERS = ("common", "orders", "inventory", "payments", "shipping", "notifications")
+
+
+def every_contract() -> tuple[type[Event], ...]:
+    """Every concrete contract, by topic."""
+    found = {
+        thing.topic: thing
+        for speaker in SPEAKERS
+        for thing in vars(import_module(f"libs.contracts.{speaker}")).values()
+        if isinstance(thing, type) and issubclass(thing, Event) and "topic" in vars(thing)
+    }
+    return tuple(found[topic] for topic in sorted(found))

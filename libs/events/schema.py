@@ -1,0 +1,98 @@
+"""The kernel's own tables, the same in every service's database; alembic migrations call `create` once."""
+
+VERSIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE outbox (
+        seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        id uuid NOT NULL UNIQUE,
+        aggregatetype text NOT NULL,
+        aggregateid uuid NOT NULL,
+        type text NOT NULL,
+        key text NOT NULL,
+        shard smallint NOT NULL,
+        payload text NOT NULL,
+        ce_source text NOT NULL,
+        ce_time timestamptz NOT NULL,
+        ce_dataschema text NOT NULL,
+        ce_sequence bigint NOT NULL,
+        ce_actor text NOT NULL,
+        ce_correlationid uuid NOT NULL,
+        ce_causationid uuid,
+        ce_depth integer NOT NULL,
+        traceparent text,
+        refused text
+    );
+    CREATE TABLE outbox_sent (
+        seq bigint NOT NULL,
+        id uuid NOT NULL,
+        aggregatetype text NOT NULL,
+        aggregateid uuid NOT NULL,
+        type text NOT NULL,
+        key text NOT NULL,
+        shard smallint NOT NULL,
+        payload text NOT NULL,
+        ce_source text NOT NULL,
+        ce_time timestamptz NOT NULL,
+        ce_dataschema text NOT NULL,
+        ce_sequence bigint NOT NULL,
+        ce_actor text NOT NULL,
+        ce_correlationid uuid NOT NULL,
+        ce_causationid uuid,
+        ce_depth integer NOT NULL,
+        traceparent text,
+        position bigint NOT NULL,
+        sent_at timestamptz NOT NULL DEFAULT now()
+    ) PARTITION BY RANGE (sent_at);
+    CREATE INDEX outbox_sent_position ON outbox_sent (position);
+    CREATE INDEX outbox_sent_aggregate ON outbox_sent (aggregateid, ce_sequence);
+    CREATE TABLE outbox_sent_default PARTITION OF outbox_sent DEFAULT;
+    CREATE TABLE feed_head (only boolean PRIMARY KEY DEFAULT true CHECK (only), position bigint NOT NULL);
+    INSERT INTO feed_head (position) VALUES (0);
+    CREATE TABLE feed (
+        position bigint PRIMARY KEY,
+        id uuid NOT NULL,
+        type text NOT NULL,
+        aggregateid uuid NOT NULL,
+        at timestamptz NOT NULL DEFAULT now()
+    );
+    CREATE INDEX feed_type ON feed (type, position);
+    CREATE TABLE inbox (
+        consumer text NOT NULL,
+        event_id uuid NOT NULL,
+        at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (consumer, event_id)
+    );
+    CREATE INDEX inbox_at ON inbox USING brin (at);
+    CREATE TABLE dead_letter (
+        id uuid PRIMARY KEY,
+        fact_sequence bigint NOT NULL DEFAULT 0,
+        consumer text NOT NULL,
+        event_id uuid NOT NULL,
+        topic text NOT NULL,
+        partition integer NOT NULL,
+        "offset" bigint NOT NULL,
+        key text NOT NULL,
+        value bytea NOT NULL,
+        headers jsonb NOT NULL,
+        reason text NOT NULL,
+        attempts integer NOT NULL,
+        at timestamptz NOT NULL DEFAULT now(),
+        closed_at timestamptz,
+        closed_as text CHECK (closed_as IN ('redriven', 'dropped')),
+        closed_by text
+    );
+    CREATE INDEX dead_letter_open ON dead_letter (at) WHERE closed_at IS NULL;
+    CREATE TABLE partition_state (
+        id uuid NOT NULL UNIQUE,
+        fact_sequence bigint NOT NULL DEFAULT 0,
+        consumer text NOT NULL,
+        topic text NOT NULL,
+        partition integer NOT NULL,
+        letters_in_a_row integer NOT NULL,
+        paused_at timestamptz,
+        PRIMARY KEY (consumer, topic, partition)
+    );
+    CREATE TABLE bus_in_use (only boolean PRIMARY KEY DEFAULT true CHECK (only), identity text NOT NULL, url text NOT NULL);
+    """,
+)
+"""Each entry is a step; a service's migration applies one by its index, so that the kernel's history is part of the service's."""

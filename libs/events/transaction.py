@@ -1,0 +1,162 @@
+"""One database, opened as transactions that can emit: the effect and the facts that follow from it commit together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+from uuid import UUID
+
+import asyncpg
+import uuid_utils.compat as uuid_utils
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+
+from libs.events import outbox
+from libs.events.contract import Event
+
+FROZEN_AFTER = "5s"
+"""How long a transaction may idle before the server ends it: a frozen process keeps no lock."""
+
+
+def new_id() -> UUID:
+    """A UUIDv7: unique, and sorted by the time it was made."""
+    return uuid_utils.uuid7()
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something happens: who acts, and which chain of facts led here.
+
+    `actor` is `user:<id>`, `key:<id>`, `rule:<id>`, `customer:<id>` or `system:<service>`. `depth` counts the rules on the way.
+    """
+
+    actor: str
+    correlation_id: UUID = field(default_factory=new_id)
+    causation_id: UUID | None = None
+    depth: int = 0
+
+    def because_of(self, fact: UUID) -> "Cause":
+        """The cause of what follows from `fact`."""
+        return replace(self, causation_id=fact)
+
+
+class Transaction:
+    """An open transaction. It has no commit: whoever opened it commits, by leaving the block without an error.
+
+    `sql` is the asyncpg connection it runs on, for statements of our own; `session` is SQLAlchemy's, on the same
+    connection and inside the same transaction, for desk commands.
+    """
+
+    def __init__(self, service: str, connection: AsyncConnection, sql: "asyncpg.Connection[Any]", cause: Cause) -> None:
+        """Only `UnitOfWork` makes one."""
+        self.service = service
+        self.cause = cause
+        self.sql = sql
+        self.emitted = 0
+        self._connection = connection
+        self._session: AsyncSession | None = None
+        self._after_commit: list[Callable[[], None]] = []
+
+    @property
+    def session(self) -> AsyncSession:
+        """SQLAlchemy's session on this very transaction; flushed before the commit."""
+        if self._session is None:
+            self._session = AsyncSession(self._connection, expire_on_commit=False)
+        return self._session
+
+    async def emit(self, aggregate: outbox.Aggregate, *events: Event) -> None:
+        """Write these facts of one aggregate into the outbox, numbered after its earlier ones; see `emit_all`."""
+        await self.emit_all([(aggregate, event) for event in events])
+
+    async def emit_all(self, facts: Sequence[tuple[outbox.Aggregate, Event]]) -> None:
+        """Write facts of many aggregates of one table into the outbox, in one statement, in the order given.
+
+        The aggregates' rows exist (what the session holds is flushed first) and stay locked until the commit.
+        FactTooLargeError above 900 kB; UnknownAggregateError when a row is not there.
+        """
+        if not facts:
+            return
+        await self.flush()
+        await outbox.write(self.sql, self.service, self.cause, facts)
+        self.emitted += len(facts)
+
+    async def flush(self) -> None:
+        """Send what the session holds to the database."""
+        if self._session is not None:
+            await self._session.flush()
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Run `call` once the commit is certain: to wake a loop, never to do work."""
+        self._after_commit.append(call)
+
+    async def _close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _committed(self) -> None:
+        for call in self._after_commit:
+            call()
+
+
+class UnitOfWork:
+    """One service's database. `async with uow(cause) as tx:` is one transaction, begun for real when the block opens."""
+
+    def __init__(self, engine: AsyncEngine, service: str) -> None:
+        """`engine` must run in AUTOCOMMIT (`open` sees to it): BEGIN and COMMIT are sent here, on the raw connection."""
+        self.engine = engine
+        self.service = service
+        self.on_emitted: Callable[[], None] = lambda: None  # called after a commit that emitted: wakes the relay
+
+    @classmethod
+    def open(cls, url: str, service: str, *, pool_size: int = 16) -> Self:
+        """A pool for `postgresql://...`; connects at first use."""
+        engine = create_async_engine(
+            url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            isolation_level="AUTOCOMMIT",
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=30,
+            connect_args={
+                "server_settings": {
+                    "idle_in_transaction_session_timeout": FROZEN_AFTER,
+                    "application_name": f"comanda-{service}",
+                    "jit": "off",
+                },
+            },
+        )
+        return cls(engine, service)
+
+    @asynccontextmanager
+    async def __call__(self, cause: Cause) -> AsyncIterator[Transaction]:
+        """Commit when the block ends, roll back when it raises; a failing commit raises too."""
+        async with self.engine.connect() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(raw, asyncpg.Connection)  # noqa: S101 - `open` chose the driver
+            begun = raw.transaction()
+            await begun.start()
+            tx = Transaction(self.service, connection, raw, cause)
+            try:
+                yield tx
+                await tx.flush()
+                await begun.commit()
+            except BaseException:
+                await _undo(begun, raw, connection)
+                raise
+            finally:
+                await tx._close()  # noqa: SLF001 - the two classes are one thing
+        tx._committed()  # noqa: SLF001
+        if tx.emitted:
+            self.on_emitted()
+
+    async def close(self) -> None:
+        """Close every connection of the pool."""
+        await self.engine.dispose()
+
+
+async def _undo(begun: Any, raw: "asyncpg.Connection[Any]", connection: AsyncConnection) -> None:
+    """Roll back; a connection that cannot even do that is thrown away, never handed to the next caller."""
+    try:
+        if raw.is_in_transaction():
+            await asyncio.shield(asyncio.wait_for(begun.rollback(), 5))
+    except BaseException:  # noqa: BLE001 - the first error is the one to report; this connection is not used again
+        await connection.invalidate()
