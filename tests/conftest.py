@@ -1,0 +1,100 @@
+"""Fixtures that every level uses: a real PostgreSQL (`postgres`, `database`) and a real Apache Kafka (`kafka`).
+
+async def test_something(database: Databases) -> None:
+    url = await database("orders")              # migrated, this test's own, dropped afterwards
+    empty = await database("kernel", prepare)   # prepare(url) runs once, its outcome is copied
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.kafka import Kafka, missing
+from deploy.postgres import Postgres
+from tests.databases import Databases, start_server, stop_server
+from tests.kafka import kafka_lib, start_kafka, stop_kafka
+
+KAFKA_PROBLEM = pytest.StashKey[str]()
+SERVER = pytest.StashKey[Postgres]()
+IN_CI = bool(os.environ.get("CI"))
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The administrator's URL of a throwaway server, one for the whole run."""
+    given = getattr(request.config, "workerinput", {}).get("postgres")
+    if given:
+        yield given
+        return
+    server = start_server()
+    yield server.url()
+    stop_server(server)
+
+
+@pytest.fixture
+async def database(postgres: str) -> AsyncIterator[Databases]:
+    """Makes databases for one test."""
+    databases = Databases(postgres)
+    yield databases
+    await databases.drop_all()
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Kafka]:
+    """A real broker on a free port, one for the whole run; `kafka.bus` is its EVENTS_BUS. Mark its tests `kafka`."""
+    broker = start_kafka(brokers=1)
+    yield broker
+    stop_kafka(broker)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """With xdist the controller starts one server for all its workers."""
+    if SERVER not in node.config.stash:
+        node.config.stash[SERVER] = start_server()
+    node.workerinput["postgres"] = node.config.stash[SERVER].url()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what the controller started."""
+    if server := config.stash.get(SERVER, None):
+        stop_server(server)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Note which bus each test runs on, and leave Kafka's out, loudly, where it cannot run."""
+    wanted = [item for item in items if item.get_closest_marker("kafka")]
+    problem = missing(kafka_lib()) if wanted else None
+    if problem and not IN_CI:  # in CI they run, and fail by saying what is missing
+        config.stash[KAFKA_PROBLEM] = problem
+        for item in wanted:
+            item.add_marker(pytest.mark.skip(reason="needs Apache Kafka"))
+    for item in items:
+        needs = set(getattr(item, "fixturenames", ()))
+        bus = "kafka" if item in wanted else "embedded" if needs & {"postgres", "database"} else "none"
+        item.user_properties.append(("bus", bus))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say how many tests ran on each bus, and what could not run."""
+    ran = Counter[str]()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            if report.when == "call":
+                ran[dict(report.user_properties).get("bus", "none")] += 1
+    counts = {bus: ran[bus] for bus in ("none", "embedded", "kafka")}
+    terminalreporter.write_line(
+        f"ran without a bus or database: {counts['none']}, "
+        f"on Postgres and the embedded bus: {counts['embedded']}, on Apache Kafka: {counts['kafka']}"
+    )
+    if file := os.environ.get("COMANDA_TEST_COUNTS"):
+        with Path(file).open("a") as counted:
+            counted.write(json.dumps(counts) + "\n")
+    if problem := config.stash.get(KAFKA_PROBLEM, None):
+        terminalreporter.write_sep("!", "the tests on Apache Kafka were LEFT OUT", red=True, bold=True)
+        terminalreporter.write_line(problem)
