@@ -93,6 +93,25 @@ VERSIONS: tuple[str, ...] = (
         PRIMARY KEY (consumer, topic, partition)
     );
     CREATE TABLE bus_in_use (only boolean PRIMARY KEY DEFAULT true CHECK (only), identity text NOT NULL, url text NOT NULL);
+    CREATE FUNCTION comanda_tidy_outbox(retention interval) RETURNS void LANGUAGE plpgsql AS $tidy$
+    DECLARE
+        day date;
+        old record;
+    BEGIN
+        FOR day IN SELECT (now() AT TIME ZONE 'UTC')::date + n FROM generate_series(1, 3) AS n LOOP
+            EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF outbox_sent FOR VALUES FROM (%L) TO (%L)',
+                           'outbox_sent_' || to_char(day, 'YYYYMMDD'), day || ' 00:00+00', (day + 1) || ' 00:00+00');
+        END LOOP;
+        FOR old IN
+            SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+            WHERE i.inhparent = 'outbox_sent'::regclass AND c.relname ~ '^outbox_sent_[0-9]{8}$'
+              AND to_date(right(c.relname, 8), 'YYYYMMDD') + 1 < (now() - retention)::date
+        LOOP
+            EXECUTE format('DROP TABLE %I', old.relname);
+        END LOOP;
+        DELETE FROM outbox_sent_default WHERE sent_at < now() - retention;
+        DELETE FROM inbox WHERE at < now() - greatest(2 * retention, interval '31 days');
+    END $tidy$;
     """,
 )
 """Each entry is a step; a service's migration applies one by its index, so that the kernel's history is part of the service's."""

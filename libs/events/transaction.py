@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 
 from libs.events import outbox
 from libs.events.contract import Event
+from libs.events.envelope import Envelope
 
 FROZEN_AFTER = "5s"
 """How long a transaction may idle before the server ends it: a frozen process keeps no lock."""
@@ -52,6 +53,7 @@ class Transaction:
         self.service = service
         self.cause = cause
         self.sql = sql
+        self.fact: Envelope | None = None  # the fact being handled, inside a consumer
         self.emitted = 0
         self._connection = connection
         self._session: AsyncSession | None = None
