@@ -46,7 +46,7 @@ VERSIONS: tuple[str, ...] = (
     CREATE INDEX outbox_sent_position ON outbox_sent (position);
     CREATE INDEX outbox_sent_aggregate ON outbox_sent (aggregateid, ce_sequence);
     CREATE TABLE outbox_sent_default PARTITION OF outbox_sent DEFAULT;
-    CREATE TABLE feed_head (only boolean PRIMARY KEY DEFAULT true CHECK (only), position bigint NOT NULL);
+    CREATE TABLE feed_head (single boolean PRIMARY KEY DEFAULT true CHECK (single), position bigint NOT NULL);
     INSERT INTO feed_head (position) VALUES (0);
     CREATE TABLE feed (
         position bigint PRIMARY KEY,
@@ -92,7 +92,7 @@ VERSIONS: tuple[str, ...] = (
         paused_at timestamptz,
         PRIMARY KEY (consumer, topic, partition)
     );
-    CREATE TABLE bus_in_use (only boolean PRIMARY KEY DEFAULT true CHECK (only), identity text NOT NULL, url text NOT NULL);
+    CREATE TABLE bus_in_use (single boolean PRIMARY KEY DEFAULT true CHECK (single), identity text NOT NULL, url text NOT NULL);
     CREATE FUNCTION comanda_tidy_outbox(retention interval) RETURNS void LANGUAGE plpgsql AS $tidy$
     DECLARE
         day date;
