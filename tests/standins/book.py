@@ -57,7 +57,7 @@ class Book:
             self._file = None
 
     def _write(self, facts: Document, *, lasting: bool = True) -> None:
-        entry = {"n": self._next, "at": datetime.now(UTC).isoformat(), **facts}
+        entry = {**facts, "n": self._next, "at": datetime.now(UTC).isoformat()}
         self._next += 1
         if lasting:
             self.entries.append(json.loads(json.dumps(entry)))

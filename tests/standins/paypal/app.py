@@ -106,6 +106,7 @@ class PayPalStandIn(StandIn):
     async def shut(self) -> None:
         """The TLS port, and our certificates if nobody asked to keep them."""
         await self._tls
+        await self.webhooks.close()
         if self._own_folder is not None:
             self._own_folder.cleanup()
 

@@ -29,9 +29,14 @@ class Holder:
         return self.key.sign(message, padding.PKCS1v15(), hashes.SHA256())
 
 
-def issue(name: str, *, issuer: Holder | None = None, ca: bool = False, days: tuple[int, int] = (-1, 365)) -> Holder:
-    """A certificate valid from and until so many days from now; without an issuer it signs itself."""
-    key: Key = ec.generate_private_key(ec.SECP256R1()) if ca else rsa.generate_private_key(65537, 2048)
+def issue(
+    name: str, *, issuer: Holder | None = None, ca: bool = False, signs: bool = False, days: tuple[int, int] = (-1, 365)
+) -> Holder:
+    """A certificate valid from and until so many days from now; without an issuer it signs itself.
+
+    Those that sign webhooks have RSA keys, as the algorithm wants; the others quicker ones.
+    """
+    key: Key = rsa.generate_private_key(65537, 2048) if signs else ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     authority = issuer.key.public_key() if issuer else key.public_key()
@@ -75,7 +80,7 @@ class Certificates:
         self.middle = self._holder(
             "middle", lambda: issue("Comanda test intermediate", issuer=self.root, ca=True, days=(-2, 3000))
         )
-        self.signer = self._holder("signer", lambda: issue(SIGNER, issuer=self.middle))
+        self.signer = self._holder("signer", lambda: issue(SIGNER, issuer=self.middle, signs=True))
         self.server = self._holder(f"tls-{host}", lambda: issue(host, issuer=self.middle))
         self._bad: dict[str, Holder] = {}
 
@@ -90,11 +95,11 @@ class Certificates:
             return self.signer
         if kind not in self._bad:
             if kind == "other_ca":
-                self._bad[kind] = issue(SIGNER, issuer=issue("Somebody else's root", ca=True))
+                self._bad[kind] = issue(SIGNER, issuer=issue("Somebody else's root", ca=True), signs=True)
             elif kind == "expired_cert":
-                self._bad[kind] = issue(SIGNER, issuer=self.middle, days=(-400, -1))
+                self._bad[kind] = issue(SIGNER, issuer=self.middle, signs=True, days=(-400, -1))
             elif kind == "other_name":
-                self._bad[kind] = issue("www.example.com", issuer=self.middle)
+                self._bad[kind] = issue("www.example.com", issuer=self.middle, signs=True)
             else:
                 raise KeyError(kind)
         return self._bad[kind]

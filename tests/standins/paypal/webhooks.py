@@ -31,6 +31,7 @@ class Webhooks:
         self.events, self.settled = Shelf(book, "events"), Shelf(book, "events_settled")
         self._overtaken = asyncio.Event()
         self._gate = asyncio.Semaphore(16)
+        self._http: httpx.AsyncClient | None = None
 
     def make(self, event_type: str, kind: str, resource: dict[str, Any], summary: str = "") -> str:
         """Write an event down; ``deliver`` it afterwards."""
@@ -55,6 +56,11 @@ class Webhooks:
         }
         return event_id
 
+    async def close(self) -> None:
+        """No more deliveries."""
+        if self._http is not None:
+            await self._http.aclose()
+
     def waiting(self) -> list[str]:
         """Events not accepted and not given up yet."""
         return [event_id for event_id in self.events if event_id not in self.settled]
@@ -62,35 +68,32 @@ class Webhooks:
     async def deliver(self, event_id: str) -> None:
         """Try until a 2xx, or until the tries are used up."""
         transmission, wait = (str(uuid.uuid4()), _now()), self.first_wait
-        async with httpx.AsyncClient(timeout=15, follow_redirects=False) as http:
-            for attempt in range(1, self.tries + 1):
-                if self.url is None:
-                    return
-                async with self._gate:
-                    how, accepted = await self._attempt(http, event_id, attempt, transmission)
-                if how == "lost":
-                    return
-                if accepted:
-                    self.settled[event_id] = "accepted"
-                    return
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, self.longest_wait)
+        for attempt in range(1, self.tries + 1):
+            if self.url is None:
+                return
+            async with self._gate:
+                how, accepted = await self._attempt(event_id, attempt, transmission)
+            if how == "lost":
+                return
+            if accepted:
+                self.settled[event_id] = "accepted"
+                return
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, self.longest_wait)
         self.settled[event_id] = "given_up"
         self.book.did("webhook_given_up", event_id=event_id)
 
-    async def _attempt(
-        self, http: httpx.AsyncClient, event_id: str, attempt: int, transmission: tuple[str, str]
-    ) -> tuple[str | None, bool]:
+    async def _attempt(self, event_id: str, attempt: int, transmission: tuple[str, str]) -> tuple[str | None, bool]:
         event = self.events[event_id]
         rule = self.mischief.take(event["type"], HOWS) or self.mischief.take("webhook", HOWS, AT_RANDOM)
         how = rule.how if rule else None
         if rule is not None:
             await self._hold_back(rule)
         headers, body = self._sealed(event["body"].encode(), how, transmission)
-        statuses: list[int | None] = [await self._post(http, headers, body)] if how != "lost" else [None]
+        statuses: list[int | None] = [await self._post(headers, body)] if how != "lost" else [None]
         if how == "twice":
             await asyncio.sleep(TWICE_APART)
-            statuses.append(await self._post(http, headers, body))
+            statuses.append(await self._post(headers, body))
         self._overtaken.set()
         for status in statuses:
             self.book.did(
@@ -131,10 +134,12 @@ class Webhooks:
         }
         return headers, body
 
-    async def _post(self, http: httpx.AsyncClient, headers: dict[str, str], body: bytes) -> int | None:
+    async def _post(self, headers: dict[str, str], body: bytes) -> int | None:
         assert self.url is not None
+        if self._http is None:
+            self._http = httpx.AsyncClient(timeout=15, follow_redirects=False)
         try:
-            return (await http.post(self.url, content=body, headers=headers)).status_code
+            return (await self._http.post(self.url, content=body, headers=headers)).status_code
         except httpx.TransportError:
             return None
 

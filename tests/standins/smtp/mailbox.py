@@ -34,8 +34,8 @@ class Mailbox:
         }
         self._mails[str(self._next)] = row
         self._next += 1
-        facts = {name: row[name] for name in ("n", "to", "subject", "message_id")}
-        self.book.did("mail", **facts, sender=sender)
+        facts = {name: row[name] for name in ("to", "subject", "message_id")}
+        self.book.did("mail", **facts, number=row["n"], sender=sender)
         return row
 
     def list(self, *, to: str | None = None, subject: str | None = None, message_id: str | None = None) -> list[Row]:
