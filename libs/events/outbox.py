@@ -81,8 +81,9 @@ ORDER BY g.n
 
 async def write(
     sql: "asyncpg.Connection[Any]", service: str, cause: "Cause", facts: Sequence[tuple[Aggregate, Event]]
-) -> None:
-    """Write `facts` in one statement for each run of aggregates of one table; use `Transaction.emit`."""
+) -> list[UUID]:
+    """Write `facts` in one statement for each run of aggregates of one table; their ids. Use `Transaction.emit`."""
+    ids: list[UUID] = []
     for (table, noun), run in groupby(facts, lambda fact: (str(fact[0].__tablename__), fact[0].noun)):
         rows = [Row.of(aggregate, event) for aggregate, event in run]
         columns = zip(*((r.aggregate, r.id, r.type, r.key, r.payload, r.dataschema) for r in rows), strict=True)
@@ -100,6 +101,8 @@ async def write(
         )
         if done != f"INSERT 0 {len(rows)}":
             raise UnknownAggregateError(f"{table}: {done} of {len(rows)} facts; an aggregate has no row")
+        ids += [row.id for row in rows]
+    return ids
 
 
 def _quoted(table: str) -> str:

@@ -66,21 +66,22 @@ class Transaction:
             self._session = AsyncSession(self._connection, expire_on_commit=False)
         return self._session
 
-    async def emit(self, aggregate: outbox.Aggregate, *events: Event) -> None:
+    async def emit(self, aggregate: outbox.Aggregate, *events: Event) -> list[UUID]:
         """Write these facts of one aggregate into the outbox, numbered after its earlier ones; see `emit_all`."""
-        await self.emit_all([(aggregate, event) for event in events])
+        return await self.emit_all([(aggregate, event) for event in events])
 
-    async def emit_all(self, facts: Sequence[tuple[outbox.Aggregate, Event]]) -> None:
-        """Write facts of many aggregates of one table into the outbox, in one statement, in the order given.
+    async def emit_all(self, facts: Sequence[tuple[outbox.Aggregate, Event]]) -> list[UUID]:
+        """Write facts of many aggregates of one table into the outbox, in one statement, in the order given; their ids.
 
         The aggregates' rows exist (what the session holds is flushed first) and stay locked until the commit.
         FactTooLargeError above 900 kB; UnknownAggregateError when a row is not there.
         """
         if not facts:
-            return
+            return []
         await self.flush()
-        await outbox.write(self.sql, self.service, self.cause, facts)
+        ids = await outbox.write(self.sql, self.service, self.cause, facts)
         self.emitted += len(facts)
+        return ids
 
     async def flush(self) -> None:
         """Send what the session holds to the database."""
