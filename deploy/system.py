@@ -36,19 +36,17 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """A program that plays somebody else's server in development; `env` is what makes a service use it.
+    """A program that plays somebody else's server in development.
 
-    Values may name `{port}` (its own), `{side_port}` (its second one), `{book}` (a file it may keep) and `{SERVICE}`
-    (the address of a service).
+    `arguments` are its own, `env` is what makes a service use it. Both may name `{port}` and `{side_port}` (its ports),
+    `{state}` (the folder of the installation) and a service by its name (its address).
     """
 
     name: str
     module: str
-    port: int
     arguments: tuple[str, ...]
     env: tuple[tuple[str, str], ...]
-    side_port: int = 0
-    always: bool = False  # started in development even with STANDINS=0
+    always: bool = False  # started in development even where stand-ins are not wanted
     shows: str = ""  # told to the person at start
 
 
@@ -77,10 +75,9 @@ PORTS = {
     "notifications": 8105,
     "postgres": 8154,
     "kafka": 8192,  # further brokers and the controllers: the ports that follow
-    "paypal": 8171,
+    "paypal": 8171,  # a stand-in's second port is the one that follows
     "fan": 8173,
     "smtp": 8175,
-    "mails": 8176,
 }
 PROCESSES = tuple(
     Process(name, f"services.{name}", Database(f"comanda_{name}", name), PORTS[name]) for name in SERVICE_NAMES
@@ -138,4 +135,39 @@ TOPICS: tuple[Topic, ...] = (
     *_facts(SERVICE_NAMES, ("orders", "notifications"), "work.stuck", "work.cleared"),
 )
 
-STAND_INS: tuple[StandIn, ...] = ()
+STAND_INS = (
+    StandIn(
+        name="smtp",
+        module="tests.standins.smtp",
+        arguments=("--port", "{port}", "--smtp-port", "{side_port}", "--book", "{state}/standins/smtp.jsonl"),
+        env=(("NOTIFICATIONS_SMTP_HOST", HOST), ("NOTIFICATIONS_SMTP_PORT", "{side_port}")),
+        always=True,
+        shows="mails can be read at http://127.0.0.1:{port}/",
+    ),
+    StandIn(
+        name="paypal",
+        module="tests.standins.paypal",
+        arguments=(
+            *("--port", "{port}", "--tls-port", "{side_port}", "--book", "{state}/standins/paypal.jsonl"),
+            *("--certs", "{state}/standins/paypal", "--webhook-url", "{payments}/v1/webhooks/paypal"),
+            *("--webhook-id", "WH-COMANDA-1", "--client-id", "comanda", "--client-secret", "comanda-secret"),
+            *("--auto-approve-ms", "500"),
+        ),
+        env=(
+            ("PAYMENTS_PAYPAL_BASE_URL", "http://127.0.0.1:{port}"),
+            ("PAYMENTS_PAYPAL_CLIENT_ID", "comanda"),
+            ("PAYMENTS_PAYPAL_CLIENT_SECRET", "comanda-secret"),
+            ("PAYMENTS_PAYPAL_WEBHOOK_ID", "WH-COMANDA-1"),
+            ("PAYMENTS_PAYPAL_CERT_HOSTS", '["localhost:{side_port}"]'),
+            ("PAYMENTS_PAYPAL_TRUST_STORE", "{state}/standins/paypal/root.pem"),
+        ),
+        shows="PayPal is played at http://127.0.0.1:{port}/_control/book",
+    ),
+    StandIn(
+        name="fan",
+        module="tests.standins.fan",
+        arguments=("--port", "{port}", "--book", "{state}/standins/fan.jsonl", "--auto-ms", "500"),
+        env=(("SHIPPING_FAN_BASE_URL", "http://127.0.0.1:{port}"),),
+        shows="FAN Courier is played at http://127.0.0.1:{port}/_control/book",
+    ),
+)
