@@ -88,15 +88,20 @@ async def test_a_capture_needs_approval_and_happens_once(shop: Shop, paypal: Pay
     assert len(paypal.did("captured")) == 1
 
 
+async def answered(http: httpx.AsyncClient, path: str) -> bool:
+    """Whether the call, with key c and little patience, got an answer that says something."""
+    try:
+        reply = await http.post(path, json={}, timeout=0.3, headers={"PayPal-Request-Id": "c"})
+        return reply.status_code < 500 and bool(reply.json())
+    except (httpx.TransportError, ValueError):
+        return False
+
+
 @pytest.mark.parametrize("how", ["drop_after_effect", "error500_after", "garbage", "late"])
 async def test_an_effect_without_a_good_answer_is_found_by_its_key(shop: Shop, paypal: PayPalStandIn, how: str) -> None:
     order_id = await shop.approved()
     await paypal.misbehave("capture", how, delay_ms=60_000)
-    with pytest.raises((httpx.TransportError, ValueError, AssertionError)):
-        reply = await shop.http.post(f"/v2/checkout/orders/{order_id}/capture", json={}, timeout=0.3,
-                                     headers={"PayPal-Request-Id": "c"})  # fmt: skip
-        assert reply.status_code < 500
-        reply.json()
+    assert not await answered(shop.http, f"/v2/checkout/orders/{order_id}/capture")
     assert len(paypal.did("captured")) == 1
     assert (await shop.post(f"/v2/checkout/orders/{order_id}/capture", key="c")).status_code == 200
     assert len(paypal.did("captured")) == 1
@@ -120,8 +125,10 @@ async def test_a_failure_before_the_effect_has_none(shop: Shop, paypal: PayPalSt
         ({"currency_code": "EUR", "value": "10.005"}, (422, "DECIMAL_PRECISION")),
         ({"currency_code": "EUR", "value": "0.00"}, (422, "CANNOT_BE_ZERO_OR_NEGATIVE")),
         ({"currency_code": "EUR", "value": 10}, (400, "INVALID_PARAMETER_SYNTAX")),
-        ({"currency_code": "EUR", "value": "9.00", "breakdown": {"item_total": {"currency_code": "EUR", "value": "8.00"}}},
-         (422, "AMOUNT_MISMATCH")),
+        (
+            {"currency_code": "EUR", "value": "9.00", "breakdown": {"shipping": {"currency_code": "EUR", "value": "8"}}},
+            (422, "AMOUNT_MISMATCH"),
+        ),
     ],
 )  # fmt: skip
 async def test_money_that_paypal_does_not_take(shop: Shop, amount: Any, refusal: tuple[int, str]) -> None:
