@@ -1,4 +1,4 @@
-"""What more than one service says: money, quantities, people and addresses, and the facts that any service may state."""
+"""What more than one service says: money, quantities, people and addresses, and facts that any service may state."""
 
 import re
 from decimal import Decimal, InvalidOperation
@@ -35,7 +35,7 @@ MAX_MINOR = 10**15
 
 @total_ordering
 class Money:
-    """An exact amount: integer minor units of one ISO 4217 currency. On the wire `{"amount": "12.34", "currency": "RON"}`.
+    """An exact amount: integer minor units of a currency. On the wire `{"amount": "12.34", "currency": "RON"}`.
 
     Adding or comparing different currencies is a ValueError.
     """
@@ -73,7 +73,9 @@ class Money:
     @property
     def amount(self) -> str:
         """Decimal text with all decimals of the currency."""
-        return str(Decimal(self.minor).scaleb(-exponent(self.currency)).quantize(Decimal(1).scaleb(-exponent(self.currency))))
+        return str(
+            Decimal(self.minor).scaleb(-exponent(self.currency)).quantize(Decimal(1).scaleb(-exponent(self.currency)))
+        )
 
     def _same(self, other: "Money") -> None:
         if other.currency != self.currency:
@@ -271,4 +273,3 @@ class Person(Part):
     shipping: Address | None = None
     delivery_note: str | None = None
     gift_note: str | None = None
-

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from libs.contracts.common import Money, Part, Quantity
-from libs.events.contract import Event, known
+from libs.contracts.common import Money, Quantity
+from libs.events.contract import Event, Part, known
 
 
 class ReservationState(StrEnum):

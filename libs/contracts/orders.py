@@ -1,4 +1,4 @@
-"""What orders says: the order's snapshot and the facts of its life, and the channels, sellers and keys it owns for now."""
+"""What orders says: the order's snapshot and the facts of its life, and the channels and keys it owns for now."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from libs.contracts.common import Money, Part, Person, PickupPoint, Quantity
-from libs.events.contract import Event, known
+from libs.contracts.common import Money, Person, PickupPoint, Quantity
+from libs.events.contract import Event, Part, known
 
 
 class Lifecycle(StrEnum):
@@ -132,7 +132,9 @@ class LineSnapshot(Part):
     shipped: Quantity = Quantity(0)
     invoiced: Quantity = Quantity(0)
     returned: Quantity = Quantity(0)
-    allocations: dict[str, Quantity] = Field(default_factory=dict)  # depot code -> reserved there (shipped ones included)
+    allocations: dict[str, Quantity] = Field(
+        default_factory=dict
+    )  # depot code -> reserved there (shipped ones included)
     shipped_from: dict[str, Quantity] = Field(default_factory=dict)  # depot code -> cumulative
     returned_to: dict[str, Quantity] = Field(default_factory=dict)  # depot code -> cumulative
 
@@ -184,7 +186,9 @@ class OrderSnapshot(Part):
     pickup_point: PickupPoint | None = None
     customer_id: UUID | None = None
     round: int = 1  # how often the order was opened: 2 after it was reopened once; a reservation belongs to a round
-    reserved_once: bool = False  # its goods were announced reserved in this round, without a hold (order.reserved was said)
+    reserved_once: bool = (
+        False  # its goods were announced reserved in this round, without a hold (order.reserved was said)
+    )
     ready: bool = False  # somebody asked for the parcel (order.ready was said)
     cancel_request: CancelRequest | None = None  # standing: shipping has not answered it
     expiring: UUID | None = None  # standing: payments has not answered this request

@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from libs.contracts.common import Money, Part
+from libs.contracts.common import Money
 from libs.contracts.orders import PaymentKind
-from libs.events.contract import Event, known
+from libs.events.contract import Event, Part, known
 
 
 class PaymentStatus(StrEnum):
@@ -66,7 +66,10 @@ class PaymentFact(Event):
 
 
 class PaymentPending(PaymentFact):
-    """The payment is open: how and until when it can be paid; also the answer to order.expiring while an outcome is not known."""
+    """The payment is open: how and until when it can be paid.
+
+    Also the answer to order.expiring while an outcome is not known.
+    """
 
     topic: ClassVar[str] = "payment.pending"
 

@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from libs.contracts.common import Money, Part, Quantity
+from libs.contracts.common import Money, Quantity
 from libs.contracts.orders import DeliveryKind
-from libs.events.contract import Event, known
+from libs.events.contract import Event, Part, known
 
 
 class ShipmentState(StrEnum):
@@ -39,7 +39,9 @@ class ShipmentSnapshot(Part):
     depot: str
     courier: str
     state: known(ShipmentState)  # type: ignore[valid-type]
-    status: str  # the normalised tracking status: created, picked_up, in_transit, out_for_delivery, ready_for_pickup, ...
+    status: (
+        str  # the normalised tracking status: created, picked_up, in_transit, out_for_delivery, ready_for_pickup, ...
+    )
     awb: str | None = None
     link: str | None = None  # where a customer can follow it
     lines: tuple[ShipmentLine, ...]

@@ -106,14 +106,17 @@ class Subscription(Protocol):
         """The partitions this member reads now; changes only while `poll` runs."""
 
     async def poll(self, limit: int, wait: float) -> Mapping[TopicPartition, Sequence[Record]]:
-        """Up to `limit` records a partition of those not paused, in offset order; waits up to `wait` seconds for the first.
+        """Up to `limit` records of each partition not paused, in offset order; waits `wait` seconds for the first.
 
         A record is delivered once per assignment unless `seek` goes back; after a crash or a rebalance reading
         resumes at the committed offset. Also the place where rebalances happen.
         """
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Remember the next offset to read of each partition; LostAssignmentError if the group has moved on. Never goes back."""
+        """Remember the next offset to read of each partition; never goes back.
+
+        LostAssignmentError if the group has moved on.
+        """
 
     def pause(self, places: Sequence[TopicPartition]) -> None:
         """Stop fetching these partitions; they stay assigned. A rebalance forgets the pause."""
@@ -144,13 +147,13 @@ class Bus(Protocol):
         """Compare what exists with what must."""
 
     async def lag(self, group: str) -> dict[TopicPartition, int]:
-        """Records each partition of the group's topics still has to read; a partition never committed counts from its start."""
+        """Records the group still has to read of each partition; one never committed counts from its start."""
 
     async def read(self, topic: str) -> list[Record]:
         """All records a topic holds now, by partition and offset: for tools and tests, not for consumers."""
 
     async def identity(self) -> str:
-        """Which log this is (`kafka:<cluster id>`, `postgres:<system identifier>/<database>`): an installation remembers it."""
+        """Which log this is: `kafka:<cluster id>` or `postgres:<system identifier>/<database>`."""
 
     async def close(self) -> None:
         """Let go of every connection."""

@@ -82,7 +82,10 @@ class Consumer:
         carrier = {"traceparent": envelope.traceparent} if envelope.traceparent else {}
         context = TraceContextTextMapPropagator().extract(carrier)
         with tracer.start_as_current_span(
-            f"{self.name} {envelope.type}", context, kind=trace.SpanKind.CONSUMER, attributes={"ce.id": str(envelope.id)}
+            f"{self.name} {envelope.type}",
+            context,
+            kind=trace.SpanKind.CONSUMER,
+            attributes={"ce.id": str(envelope.id)},
         ):
             tx.fact = envelope
             tx.cause = Cause(f"system:{self.name}", envelope.correlation_id, envelope.id, envelope.depth)
@@ -92,9 +95,13 @@ class Consumer:
 
 
 async def seen_first(tx: Transaction, consumer: str, ids: Sequence[Any]) -> set[Any]:
-    """Note these facts in the inbox; which of them it did not hold before. Sorted, so that two batches never deadlock here."""
+    """Note these facts in the inbox; which of them it did not hold before.
+
+    Inserted in sorted order, so that two batches never deadlock here.
+    """
     rows = await tx.sql.fetch(
-        """INSERT INTO inbox (consumer, event_id) SELECT $1, id FROM (SELECT DISTINCT unnest($2::uuid[]) AS id) u ORDER BY id
+        """INSERT INTO inbox (consumer, event_id) SELECT $1, id
+           FROM (SELECT DISTINCT unnest($2::uuid[]) AS id) u ORDER BY id
            ON CONFLICT DO NOTHING RETURNING event_id""",
         consumer,
         list(ids),

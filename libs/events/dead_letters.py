@@ -56,7 +56,8 @@ async def bury(uow: UnitOfWork, consumer: Consumer, record: Record, reason: str,
 async def _write(tx: Transaction, consumer: str, record: Record, reason: str, attempts: int) -> UUID:
     letter = new_id()
     await tx.sql.execute(
-        """INSERT INTO dead_letter (id, consumer, event_id, topic, partition, "offset", key, value, headers, reason, attempts)
+        """INSERT INTO dead_letter (id, consumer, event_id, topic, partition, "offset", key, value, headers,
+                                    reason, attempts)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
         letter,
         consumer,
@@ -76,7 +77,8 @@ async def _write(tx: Transaction, consumer: str, record: Record, reason: str, at
 async def _count(tx: Transaction, uow: UnitOfWork, consumer: str, place: TopicPartition) -> bool:
     """One more in a row; the twentieth writes the pause down."""
     row = await tx.sql.fetchrow(
-        """INSERT INTO partition_state AS s (id, consumer, topic, partition, letters_in_a_row) VALUES ($1, $2, $3, $4, 1)
+        """INSERT INTO partition_state AS s (id, consumer, topic, partition, letters_in_a_row)
+           VALUES ($1, $2, $3, $4, 1)
            ON CONFLICT (consumer, topic, partition) DO UPDATE SET letters_in_a_row = s.letters_in_a_row + 1,
                paused_at = CASE WHEN s.letters_in_a_row + 1 >= $5 THEN coalesce(s.paused_at, now()) END
            RETURNING id, fact_sequence, letters_in_a_row, paused_at""",
@@ -102,7 +104,7 @@ def _stuck(uow: UnitOfWork, kind: Stuck, work: UUID, what: str, order_id: UUID |
 
 
 def _order(record: Record) -> UUID | None:
-    """The order a record is about, going by its key; reference facts have other ids, which name no order and harm nobody."""
+    """The order a record is about, going by its key; the ids of reference facts name no order and harm nobody."""
     try:
         return UUID(record.key)
     except ValueError:
@@ -130,12 +132,15 @@ async def paused(uow: UnitOfWork, consumer: str) -> set[TopicPartition]:
     return {TopicPartition(row["topic"], row["partition"]) for row in rows}
 
 
-async def resume(uow: UnitOfWork, consumer: str, place: TopicPartition | None = None, *, actor: str = "system:cli") -> int:
+async def resume(
+    uow: UnitOfWork, consumer: str, place: TopicPartition | None = None, *, actor: str = "system:cli"
+) -> int:
     """Let a consumer read a paused partition again (all of its, without one); how many were paused."""
     async with uow(Cause(actor=actor)) as tx:
         rows = await tx.sql.fetch(
             """UPDATE partition_state SET paused_at = NULL, letters_in_a_row = 0
-               WHERE consumer = $1 AND paused_at IS NOT NULL AND ($2::text IS NULL OR (topic, partition) = ($2, $3::int))
+               WHERE consumer = $1 AND paused_at IS NOT NULL
+                 AND ($2::text IS NULL OR (topic, partition) = ($2, $3::int))
                RETURNING id, fact_sequence""",
             consumer,
             place.topic if place else None,
@@ -207,7 +212,13 @@ async def _close(tx: Transaction, uow: UnitOfWork, row: Any, how: str, actor: st
 
 def _record(row: Any) -> Record:
     return Record(
-        row["topic"], row["partition"], row["offset"], row["key"], bytes(row["value"]), _headers(row["headers"]), row["at"]
+        row["topic"],
+        row["partition"],
+        row["offset"],
+        row["key"],
+        bytes(row["value"]),
+        _headers(row["headers"]),
+        row["at"],
     )
 
 

@@ -25,9 +25,12 @@ class Aggregate(Protocol):
     `noun` is what the world calls it (`order`); it becomes the outbox row's `aggregatetype`.
     """
 
-    __tablename__: Any
+    __tablename__: ClassVar[Any]
     noun: ClassVar[str]
-    id: Any
+
+    @property
+    def id(self) -> Any:
+        """A UUID."""
 
 
 class FactTooLargeError(Exception):
@@ -58,8 +61,8 @@ class Row:
         return cls(aggregate.id, uuid_utils.uuid7(), event.topic, event.key, payload, event.dataschema())
 
 
-# The identity `seq` is drawn while selecting FROM the locking UPDATE, so after the lock: per aggregate, seq follows commit
-# order. An INSERT ... VALUES beside the UPDATE would draw first (measured: order broken).
+# The identity `seq` is drawn while selecting FROM the locking UPDATE, so after the lock: per aggregate, seq follows
+# commit order. An INSERT ... VALUES beside the UPDATE would draw first (measured: order broken).
 _WRITE = """
 WITH given AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])

@@ -1,8 +1,8 @@
 """The relay: one at a time per database, it publishes what waits in the outbox, in the order in which it was committed.
 
-Others stand by. The one that works holds a session advisory lock on a connection of its own, which the server ends when it
-is silent for five seconds: a holder that died, hangs or was stopped loses the lock, and with it the only connection that
-could move a row.
+Others stand by. The one that works holds a session advisory lock on a connection of its own, which the server ends
+when it is silent for five seconds: a holder that died, hangs or was stopped loses the lock, and with it the only
+connection that could move a row.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Relay:
         retention: timedelta = timedelta(days=7),
         every: float = 1.0,
     ) -> None:
-        """`feed`: topics whose facts also get a row in `feed`, kept for ever. `every`: seconds between polls without a NOTIFY."""
+        """`feed`: topics whose facts also get a row in `feed`, kept for ever. `every`: seconds between polls."""
         self._url = database_url
         self._service = service
         self._bus = bus
@@ -83,7 +83,7 @@ class Relay:
                 await _rest(stop, backoff(attempt, most=3))
 
     async def drain(self) -> int:
-        """Publish all that waits now, as tools and tests need it; how many facts. LostLockError if another relay works."""
+        """Publish all that waits now, and say how many facts that was; LostLockError if another relay works."""
         sent = 0
         connection = await self._connected()
         try:
@@ -239,14 +239,16 @@ async def _rest(stop: asyncio.Event, seconds: float) -> None:
 
 _UNSENT = """SELECT * FROM outbox WHERE refused IS NULL AND NOT key = ANY($1::text[]) ORDER BY seq LIMIT $2"""
 
-_STATE = """SELECT count(*) FILTER (WHERE refused IS NULL) AS depth, count(*) FILTER (WHERE refused IS NOT NULL) AS refused,
+_STATE = """SELECT count(*) FILTER (WHERE refused IS NULL) AS depth,
+    count(*) FILTER (WHERE refused IS NOT NULL) AS refused,
     coalesce(extract(epoch FROM now() - min(ce_time) FILTER (WHERE refused IS NULL)), 0)::float AS age,
     (SELECT count(*) FROM dead_letter WHERE closed_at IS NULL) AS letters FROM outbox"""
 
-_REFUSE = """UPDATE outbox o SET refused = r.reason FROM unnest($1::bigint[], $2::text[]) AS r(seq, reason) WHERE o.seq = r.seq"""
+_REFUSE = """UPDATE outbox o SET refused = r.reason
+FROM unnest($1::bigint[], $2::text[]) AS r(seq, reason) WHERE o.seq = r.seq"""
 
-# One statement: gone from the outbox, kept in outbox_sent under its place in the feed, which only the holder of the locked
-# counter gives. Readers of positions never see a hole that is filled later.
+# One statement: gone from the outbox, kept in outbox_sent under its place in the feed, which only the holder of the
+# locked counter gives. Readers of positions never see a hole that is filled later.
 _MOVE = """
 WITH moved AS (
     DELETE FROM outbox WHERE seq = ANY($1::bigint[]) RETURNING *
@@ -259,8 +261,8 @@ WITH moved AS (
     INSERT INTO feed (position, id, type, aggregateid)
     SELECT position, id, type, aggregateid FROM placed WHERE type = ANY($2::text[])
 )
-INSERT INTO outbox_sent (seq, id, aggregatetype, aggregateid, type, key, shard, payload, ce_source, ce_time, ce_dataschema,
-                         ce_sequence, ce_actor, ce_correlationid, ce_causationid, ce_depth, traceparent, position)
+INSERT INTO outbox_sent (seq, id, aggregatetype, aggregateid, type, key, shard, payload, ce_source, ce_time,
+                         ce_dataschema, ce_sequence, ce_actor, ce_correlationid, ce_causationid, ce_depth, traceparent, position)
 SELECT seq, id, aggregatetype, aggregateid, type, key, shard, payload, ce_source, ce_time, ce_dataschema,
        ce_sequence, ce_actor, ce_correlationid, ce_causationid, ce_depth, traceparent, position
 FROM placed

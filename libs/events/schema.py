@@ -92,7 +92,11 @@ VERSIONS: tuple[str, ...] = (
         paused_at timestamptz,
         PRIMARY KEY (consumer, topic, partition)
     );
-    CREATE TABLE bus_in_use (single boolean PRIMARY KEY DEFAULT true CHECK (single), identity text NOT NULL, url text NOT NULL);
+    CREATE TABLE bus_in_use (
+        single boolean PRIMARY KEY DEFAULT true CHECK (single),
+        identity text NOT NULL,
+        url text NOT NULL
+    );
     CREATE FUNCTION comanda_tidy_outbox(retention interval) RETURNS void LANGUAGE plpgsql AS $tidy$
     DECLARE
         day date;
@@ -114,4 +118,4 @@ VERSIONS: tuple[str, ...] = (
     END $tidy$;
     """,
 )
-"""Each entry is a step; a service's migration applies one by its index, so that the kernel's history is part of the service's."""
+"""Each entry is a step; a service's migration applies one by its index: the kernel's history is part of the service's."""

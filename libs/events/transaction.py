@@ -28,7 +28,7 @@ def new_id() -> UUID:
 class Cause:
     """Why something happens: who acts, and which chain of facts led here.
 
-    `actor` is `user:<id>`, `key:<id>`, `rule:<id>`, `customer:<id>` or `system:<service>`. `depth` counts the rules on the way.
+    `actor` is `user:<id>`, `key:<id>`, `rule:<id>`, `customer:<id>` or `system:<service>`. `depth` counts rules.
     """
 
     actor: str
@@ -102,10 +102,10 @@ class Transaction:
 
 
 class UnitOfWork:
-    """One service's database. `async with uow(cause) as tx:` is one transaction, begun for real when the block opens."""
+    """One service's database. `async with uow(cause) as tx:` is one transaction, begun when the block opens."""
 
     def __init__(self, engine: AsyncEngine, service: str) -> None:
-        """`engine` must run in AUTOCOMMIT (`open` sees to it): BEGIN and COMMIT are sent here, on the raw connection."""
+        """`engine` runs in AUTOCOMMIT (`open` sees to it): BEGIN and COMMIT are sent here, on the raw connection."""
         self.engine = engine
         self.service = service
         self.on_emitted: Callable[[], None] = lambda: None  # called after a commit that emitted: wakes the relay

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Waker:
-    """`wake()` is free and may be called as often as you like. A NOTIFY that gets lost costs at most the relay's poll."""
+    """`wake()` is free: call it as often as you like. A NOTIFY that gets lost costs at most the relay's poll."""
 
     def __init__(self, database_url: str) -> None:
         """Connects when it runs."""

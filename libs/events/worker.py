@@ -32,7 +32,9 @@ class _Lane:
 class Worker:
     """One member of a consumer's group. Several may run at once, in one process or many."""
 
-    def __init__(self, consumer: Consumer, uow: UnitOfWork, bus: Bus, *, concurrency: int = 6, wait: float = 0.5) -> None:
+    def __init__(
+        self, consumer: Consumer, uow: UnitOfWork, bus: Bus, *, concurrency: int = 6, wait: float = 0.5
+    ) -> None:
         """`concurrency` transactions at once, at most; `wait` seconds for the bus to answer when nothing comes."""
         self.consumer = consumer
         self._uow = uow
@@ -40,13 +42,15 @@ class Worker:
         self._wait = wait
         self._slots = asyncio.Semaphore(concurrency)
         self._lanes: dict[TopicPartition, _Lane] = {}
-        self._turns: dict[int, asyncio.Lock] = {}  # equal partition numbers hold facts of the same orders: one at a time
+        self._turns: dict[
+            int, asyncio.Lock
+        ] = {}  # equal partition numbers hold facts of the same orders: one at a time
         self._paused: set[TopicPartition] = set()
         self._rewind: dict[TopicPartition, int] = {}
         self._stop = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; what is in hand is finished and committed first. Survives a bus or database away."""
+        """Work until `stop` is set, then finish and commit what is in hand. A bus or database away is waited for."""
         self._stop = stop
         if not self.consumer.topics:
             await stop.wait()
@@ -167,7 +171,9 @@ class Worker:
                     if await self._bury(record, lane, error, max(tries, 1)):
                         return True
                 elif attempt == 1 or not attempt % 10:
-                    log.warning("%s waits before it takes %s again: %s", self.consumer.name, record.topic, _named(error))
+                    log.warning(
+                        "%s waits before it takes %s again: %s", self.consumer.name, record.topic, _named(error)
+                    )
                 if self._stop.is_set():
                     return False
                 await self._rest(backoff(attempt))

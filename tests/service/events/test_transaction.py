@@ -130,7 +130,9 @@ async def test_many_facts_of_many_aggregates_keep_their_order_and_numbers(uow: U
         order = [(one, 1), (two, 1), (one, 2), (one, 3), (two, 2)]
         await tx.emit_all([(counter, Counted(counter=counter.id, value=value)) for counter, value in order])
     rows = await outbox(uow)
-    assert [(row["aggregateid"], row["ce_sequence"]) for row in rows] == [(counter.id, value) for counter, value in order]
+    assert [(row["aggregateid"], row["ce_sequence"]) for row in rows] == [
+        (counter.id, value) for counter, value in order
+    ]
 
 
 async def test_a_fact_of_nobody_or_too_large_is_refused_and_nothing_is_written(uow: UnitOfWork) -> None:
