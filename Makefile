@@ -26,7 +26,7 @@ demo: $(STAMP) ## place orders against a running system and follow one to the do
 	@exec $(PY) -m deploy.demo
 
 test: $(STAMP) ## every level of tests; says what it leaves out without Java
-	@exec $(PY) -m deploy.test
+	@exec $(PY) -m deploy.levels
 
 check: $(STAMP) ## format, lint, walls, types, dependencies
 	.venv/bin/ruff format --check --quiet .

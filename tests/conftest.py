@@ -82,19 +82,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say how many tests ran on each bus, and what could not run."""
-    ran = Counter[str]()
-    for outcome in ("passed", "failed"):
-        for report in terminalreporter.stats.get(outcome, []):
-            if report.when == "call":
-                ran[dict(report.user_properties).get("bus", "none")] += 1
-    counts = {bus: ran[bus] for bus in ("none", "embedded", "kafka")}
-    terminalreporter.write_line(
-        f"ran without a bus or database: {counts['none']}, "
-        f"on Postgres and the embedded bus: {counts['embedded']}, on Apache Kafka: {counts['kafka']}"
-    )
+    stats = terminalreporter.stats
+    counts = Counter({name: len(stats.get(name, [])) for name in ("passed", "failed", "error", "skipped", "xfailed")})
+    counts["errors"] = counts.pop("error")
+    for outcome in ("passed", "failed", "xfailed"):
+        counts.update(_bus(report) for report in stats.get(outcome, []))
+    counts["kafka_skipped"] = sum(_bus(report) == "kafka" for report in stats.get("skipped", []))
+    buses = {"without a bus": "none", "on the embedded bus": "embedded", "on Apache Kafka": "kafka"}
+    terminalreporter.write_line(", ".join(f"{words}: {counts[bus]}" for words, bus in buses.items()))
+    problem = config.stash.get(KAFKA_PROBLEM, None)
     if file := os.environ.get("COMANDA_TEST_COUNTS"):
-        with Path(file).open("a") as counted:
-            counted.write(json.dumps(counts) + "\n")
-    if problem := config.stash.get(KAFKA_PROBLEM, None):
+        Path(file).write_text(json.dumps(counts | ({"problem": problem} if problem else {})))
+    if problem:
         terminalreporter.write_sep("!", "the tests on Apache Kafka were LEFT OUT", red=True, bold=True)
         terminalreporter.write_line(problem)
+
+
+def _bus(report: Any) -> str:
+    return str(dict(getattr(report, "user_properties", ())).get("bus", "none"))
