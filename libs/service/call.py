@@ -1,0 +1,181 @@
+"""What a route is given: who calls, the transaction to do it in, and the answer that is stored beside the effect."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request, Response
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
+
+from libs.events.transaction import Cause, Transaction, new_id
+from libs.service import idempotency, telemetry
+from libs.service.auth import PUBLIC, Principal
+from libs.service.logs import correlation
+from libs.service.problems import Forbidden, Invalid, Stale, TooMany, Unauthenticated
+from libs.service.roles import SCOPES
+from libs.service.service import Context
+
+MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_BEARER = HTTPBearer(
+    auto_error=False, scheme_name="bearer", description="A JWT of the configured issuer, or an API key."
+)
+_API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key", description="An API key.")
+
+
+class Body(BaseModel):
+    """A request body: unknown members are refused, and the body guard has refused control characters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Call:
+    """One request of one principal."""
+
+    def __init__(self, request: Request, principal: Principal, key: str | None = None, body_hash: bytes = b"") -> None:
+        """Made by `needs` and `public`."""
+        self.request = request
+        self.principal = principal
+        self.context: Context[Any] = request.app.state.context
+        self.cause = Cause(principal.actor, correlation.get() or new_id())
+        self.if_match = _version(request.headers.get("if-match"))
+        self._key = (
+            idempotency.Key(principal.actor, f"{request.method} {request.scope['route'].path}", key, body_hash)
+            if key is not None
+            else None
+        )
+        self._answer: Response | None = None
+
+    @asynccontextmanager
+    async def uow(self) -> AsyncIterator[Transaction]:
+        """The command's transaction: commits when the block ends, before the answer is sent.
+
+        With an Idempotency-Key its row is the first insert, a stored answer is sent again instead of running the
+        block, and what `answer` was given inside the block is the last write.
+        """
+        async with self.context.uow(self.cause) as tx:
+            if self._key is not None:
+                await idempotency.begin(tx, self._key)
+            yield tx
+            if self._key is not None:
+                if self._answer is None:
+                    raise RuntimeError("a command answers inside its transaction: call.answer(...)")
+                await tx.flush()
+                await idempotency.finish(tx, self._key, self._answer)
+                self._key = None  # a second transaction of this call is not the command
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """A transaction without Idempotency-Key, in which no answer is owed."""
+        async with self.context.uow(self.cause) as tx:
+            yield tx
+
+    def answer(
+        self,
+        body: Any = None,
+        *,
+        status: int = 200,
+        etag: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """A ready response from a model, or from anything JSON is made of; None answers without a body."""
+        found = dict(headers or {})
+        if etag is not None:
+            found["ETag"] = f'"{etag}"'
+        if isinstance(body, BaseModel):
+            content = body.model_dump_json().encode()
+        else:
+            content = b"" if body is None else to_json(body)
+        self._answer = Response(content, status, found, media_type="application/json" if content else None)
+        return self._answer
+
+
+def _version(header: str | None) -> int | None:
+    if header is None or header.strip() == "*":
+        return None
+    text = header.strip().removeprefix("W/").strip('"')
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):  # noqa: PLR2004 - a bigint
+        raise Invalid("one ETag as it was read", field="If-Match")
+    return int(text)
+
+
+def check_version(version: int, if_match: int | None) -> None:
+    """Stale unless the caller named the present version, or none."""
+    if if_match is not None and if_match != version:
+        raise Stale(f"it is at version {version} now", headers={"ETag": f'"{version}"'})
+
+
+def needs(*scopes: str) -> Any:
+    """Ask for all of these scopes: a route takes its call as `Annotated[Call, ...]` with what this returns."""
+    unknown = set(scopes) - SCOPES
+    if unknown:
+        raise ValueError(f"no role has {', '.join(sorted(unknown))}: add it in libs/service/roles.py")
+
+    async def authorised(
+        request: Request,
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+        api_key: Annotated[str | None, Depends(_API_KEY)],
+    ) -> Call:
+        principal = await _identified(request, bearer.credentials if bearer else api_key)
+        if not principal.scopes.issuperset(scopes):
+            raise Forbidden(f"needs {' '.join(scopes)}")
+        return await _call(request, principal)
+
+    authorised.scopes = scopes  # type: ignore[attr-defined] # read by tests and the documentation
+    return Depends(authorised)
+
+
+def public() -> Any:
+    """Let anybody in, at a limited rate."""
+
+    async def open_to_all(request: Request) -> Call:
+        _limit(_context(request), PUBLIC, _address(request))
+        return Call(request, PUBLIC)
+
+    return Depends(open_to_all)
+
+
+async def _identified(request: Request, credential: str | None) -> Principal:
+    context = _context(request)
+    try:
+        principal = await context.auth.principal(credential or "")
+    except Unauthenticated as refusal:
+        _limit(context, PUBLIC, _address(request))  # guessing is slow
+        refusal.headers["WWW-Authenticate"] = "Bearer"
+        raise
+    _limit(context, principal, _address(request))
+    return principal
+
+
+async def _call(request: Request, principal: Principal) -> Call:
+    if request.method not in MUTATING:
+        return Call(request, principal)
+    key = idempotency.checked(request.headers.get(idempotency.HEADER))
+    if key is None:
+        return Call(request, principal)
+    body = await request.body()
+    return Call(request, principal, key, idempotency.hash_of(request.url.path, request.scope["query_string"], body))
+
+
+def _limit(context: Context[Any], principal: Principal, address: str) -> None:
+    """Count the request against whoever it comes from."""
+    try:
+        match principal.kind:
+            case "public":
+                context.public_rate.take(f"address:{address}")
+            case "customer":
+                context.public_rate.take(principal.actor)
+            case _:
+                context.rate.take(principal.actor)
+    except TooMany:
+        telemetry.LIMITED.labels(context.name, principal.kind).inc()
+        raise
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def _context(request: Request) -> Context[Any]:
+    return cast("Context[Any]", request.app.state.context)

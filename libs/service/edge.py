@@ -1,0 +1,120 @@
+"""The outermost layer of an API: correlation id, span, metrics, access log, and the last word on what broke."""
+
+import logging
+import time
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from libs.events.transaction import new_id
+from libs.service import telemetry
+from libs.service.logs import correlation
+from libs.service.problems import MEDIA_TYPE, Broken, TooLarge, rendered
+
+log = logging.getLogger(__name__)
+access = logging.getLogger("comanda.access")
+CORRELATION = b"x-correlation-id"
+QUIET = ("/health/", "/metrics")
+
+
+class Edge:
+    """ASGI middleware around everything of one service."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        """`service` names its metrics and spans."""
+        self.app = app
+        self.service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; nothing is raised to the server."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        token = correlation.set(_given_id(headers.get(CORRELATION.decode())) or new_id())
+        exchange = _Exchange(scope, send, self.service)
+        try:
+            parent = TraceContextTextMapPropagator().extract(headers)
+            with telemetry.tracer().start_as_current_span(
+                scope["method"], parent, kind=trace.SpanKind.SERVER, attributes={"service": self.service}
+            ) as span:
+                await self._served(scope, receive, exchange)
+                span.update_name(f"{scope['method']} {exchange.route}")
+                span.set_attributes({"http.route": exchange.route, "http.response.status_code": exchange.status})
+                exchange.account()
+        finally:
+            correlation.reset(token)
+
+    async def _served(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
+        try:
+            await self.app(scope, receive, exchange.send)
+        except Exception as error:
+            log.exception("unhandled", extra={"route": exchange.route})
+            trace.get_current_span().record_exception(error)
+            if not exchange.status:
+                await rendered(Broken(), scope["path"])(scope, receive, exchange.send)
+
+
+class _Exchange:
+    """The answer on its way out."""
+
+    def __init__(self, scope: Scope, send: Send, service: str) -> None:
+        self.scope = scope
+        self.service = service
+        self.status = 0
+        self._send = send
+        self._began = time.perf_counter()
+        self._replaced = False
+
+    @property
+    def route(self) -> str:
+        """The route's template, never the path: paths hold ids."""
+        return getattr(self.scope.get("route"), "path", None) or "none"
+
+    async def send(self, message: Message) -> None:
+        """Pass on, with the correlation id; a bare 413 of the framework becomes a problem."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if self.status == TooLarge.status and not _is_problem(message):
+                self._replaced = True
+                await rendered(TooLarge(headers={"Connection": "close"}), self.scope["path"])(
+                    self.scope, _nothing, self._marked
+                )
+                return
+            await self._marked(message)
+        elif not self._replaced:
+            await self._send(message)
+
+    async def _marked(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", []), (CORRELATION, str(correlation.get()).encode())]
+        await self._send(message)
+
+    def account(self) -> None:
+        """Count and log what happened."""
+        seconds = time.perf_counter() - self._began
+        labels = (self.service, self.scope["method"] if self.route != "none" else "any", self.route)
+        telemetry.REQUESTS.labels(*labels, self.status).inc()
+        telemetry.REQUEST_SECONDS.labels(*labels).observe(seconds)
+        if not self.scope["path"].startswith(QUIET):
+            told: dict[str, Any] = {"method": self.scope["method"], "route": self.route, "status": self.status}
+            access.info("request", extra=told | {"ms": round(seconds * 1000, 1)})
+
+
+def _is_problem(message: Message) -> bool:
+    return any(name == b"content-type" and value.startswith(MEDIA_TYPE.encode()) for name, value in message["headers"])
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def _given_id(text: str | None) -> UUID | None:
+    if text is not None:
+        with suppress(ValueError):
+            return UUID(text)
+    return None

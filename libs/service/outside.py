@@ -1,0 +1,260 @@
+"""Calls to other people's systems: once each, never inside a transaction, and what is not known is found out.
+
+A row says what is due. A loop claims it, calls with no transaction open, and records the outcome under the row's
+lock if the claim still is its own. A time-out, and a claim whose owner died or overslept, is `unknown`: never
+repeated blindly, settled by a look-up.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+import httpx
+
+from libs.events.transaction import Cause, Transaction, UnitOfWork, new_id
+from libs.events.work import Stuck, WorkCleared, WorkStuck
+from libs.service import telemetry
+from libs.service.due import (
+    DUE_DDL,
+    Absent,
+    Answer,
+    CallState,
+    DueColumns,
+    Failed,
+    Refused,
+    Row,
+    Succeeded,
+    Unknown,
+    Wait,
+    counted,
+    following,
+)
+from libs.service.loops import Loop, Wake
+
+__all__ = [
+    "DUE_DDL",
+    "Absent",
+    "Answer",
+    "CallState",
+    "DueColumns",
+    "Failed",
+    "OutsideCalls",
+    "Refused",
+    "Row",
+    "Succeeded",
+    "Unknown",
+    "Wait",
+]
+
+log = logging.getLogger(__name__)
+MEASURE_EVERY = 15.0
+STUCK = {CallState.UNKNOWN: Stuck.UNKNOWN_CALL, CallState.REFUSED: Stuck.REFUSED_CALL}
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+"""Errors after which not one byte of the request has left."""
+
+
+class _Call:
+    """The row as what emits `work.stuck` and `work.cleared`."""
+
+    __tablename__: Any
+    noun: ClassVar[str]
+
+    def __init__(self, row_id: UUID) -> None:
+        self.id: Any = row_id
+
+
+@dataclass
+class OutsideCalls:
+    """Works off one table of calls (see `DueColumns`), in as many processes as you like.
+
+    `call(row)` and `look_up(row)` run with no transaction open and answer one of `Answer`; what they raise counts as
+    Unknown (Wait where the connection was never made). `record(tx, row, answer)` runs in a new transaction under the
+    row's lock, after its `call_state` is written, for Succeeded, Failed, Refused and Unknown; `row` is the row as it
+    was locked. Only `Absent` in two look-ups, `grace` apart, closes an unknown call as Failed.
+    """
+
+    uow: UnitOfWork
+    table: str
+    call: Callable[[Row], Awaitable[Answer]]
+    record: Callable[[Transaction, Row, Answer], Awaitable[None]]
+    look_up: Callable[[Row], Awaitable[Answer]]
+    noun: str = ""
+    lease: timedelta = timedelta(seconds=30)
+    batch: int = 20
+    concurrency: int = 8
+    look_up_after: timedelta = timedelta(seconds=5)
+    grace: timedelta = timedelta(seconds=60)
+    every: timedelta = timedelta(seconds=1)
+    wake: Wake = field(default_factory=Wake)
+    _measured: float = field(init=False, default=float("-inf"))
+
+    def __post_init__(self) -> None:
+        self._aggregate = type("Call", (_Call,), {"__tablename__": self.table, "noun": self.noun or self.table})
+        self._slots = asyncio.Semaphore(self.concurrency)
+
+    def loops(self) -> Sequence[Loop]:
+        """The loop of due calls, named after the table and woken by `wake`, and the loop that settles unknown ones."""
+        return (
+            Loop(self.table, self.every, self.due_round, self.wake),
+            Loop(f"{self.table} look-ups", self.every, self.sweep_round),
+        )
+
+    async def due_round(self) -> int:
+        """Claim a batch of due calls and make them; how many."""
+        return await self._round(_CLAIM_DUE, self._make)
+
+    async def sweep_round(self) -> int:
+        """Turn overslept claims into unknown ones, and look up a batch of those; how many rows that were."""
+        async with self.uow(self._cause()) as tx:
+            overslept = await tx.sql.fetch(_OVERSLEPT.format(table=self.table), self.batch)
+        for row in overslept:
+            await self._expire(row["id"])
+        found = await self._round(_CLAIM_UNKNOWN, self._look)
+        await self._measure()
+        return found + len(overslept)
+
+    async def again(self, tx: Transaction, row_id: UUID) -> bool:
+        """A person has mended what was refused: the call is due again. False when the row is not refused."""
+        row = await tx.sql.fetchrow(f"SELECT * FROM {self.table} WHERE id = $1 FOR UPDATE", row_id)  # noqa: S608 - ours
+        if row is None or row["call_state"] != CallState.REFUSED:
+            return False
+        await self._write(tx, dict(row), CallState.DUE, 0.0, None)
+        tx.after_commit(self.wake.set)
+        return True
+
+    async def _round(self, claim: str, work: Callable[[Row, float], Awaitable[None]]) -> int:
+        began = time.monotonic()  # before the database's clock starts the lease
+        async with self.uow(self._cause()) as tx:
+            rows = await tx.sql.fetch(claim.format(table=self.table), new_id(), self.lease, self.batch)
+        async with asyncio.TaskGroup() as group:
+            for row in rows:
+                group.create_task(self._one(work, dict(row), began + self.lease.total_seconds() * 0.9))
+        return len(rows)
+
+    async def _one(self, work: Callable[[Row, float], Awaitable[None]], row: Row, deadline: float) -> None:
+        async with self._slots:
+            try:
+                await work(row, deadline)
+            except Exception:  # the claim stands and runs out: what became of the call is then looked up
+                log.exception("an outcome was not recorded", extra={"table": self.table, "row": str(row["id"])})
+
+    async def _make(self, row: Row, deadline: float) -> None:
+        if time.monotonic() >= deadline:  # overslept: the lease may be somebody else's by now, so not a byte leaves
+            await self._give_back(row)
+            return
+        answer = await self._asked(self.call, row, deadline)
+        await self._settle(row, Unknown("absent is no answer to a call") if isinstance(answer, Absent) else answer)
+
+    async def _look(self, row: Row, deadline: float) -> None:
+        if time.monotonic() < deadline:
+            await self._settle(row, await self._asked(self.look_up, row, deadline))
+
+    async def _asked(self, ask: Callable[[Row], Awaitable[Answer]], row: Row, deadline: float) -> Answer:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(deadline - began):
+                answer = await ask(row)
+        except NOT_SENT as error:
+            answer = Wait(reason=type(error).__name__)
+        except (httpx.TransportError, TimeoutError) as error:
+            answer = Unknown(type(error).__name__)
+        except Exception as error:
+            log.exception("an outside call broke", extra={"table": self.table, "row": str(row["id"])})
+            answer = Unknown(type(error).__name__)
+        telemetry.OUTSIDE_SECONDS.labels(self.uow.service, self.table).observe(time.monotonic() - began)
+        telemetry.OUTSIDE_ANSWERS.labels(self.uow.service, self.table, type(answer).__name__.lower()).inc()
+        return answer
+
+    async def _settle(self, claimed: Row, answer: Answer) -> None:
+        """Record the answer if the claim still is ours; somebody else's claim means that it will be looked up."""
+        async with self.uow(self._cause()) as tx:
+            found = await tx.sql.fetchrow(_OURS.format(table=self.table), claimed["id"], claimed["claim"])
+            if found is None:
+                log.warning(
+                    "overslept: an answer is not recorded", extra={"table": self.table, "row": str(claimed["id"])}
+                )
+                return
+            await self._apply(tx, dict(found), answer)
+
+    async def _apply(self, tx: Transaction, row: Row, answer: Answer) -> None:
+        answer, absent = counted(row, answer)
+        state, seconds, reason = following(row, answer, self.look_up_after, self.grace)
+        await self._write(tx, row, state, seconds, reason, absent)
+        if isinstance(answer, Succeeded | Failed | Refused | Unknown):
+            await self.record(tx, row, answer)
+
+    async def _expire(self, row_id: UUID) -> None:
+        """A claim whose owner died or sleeps: nobody knows whether it called."""
+        async with self.uow(self._cause()) as tx:
+            found = await tx.sql.fetchrow(_STILL_OVERSLEPT.format(table=self.table), row_id)
+            if found is not None:
+                await self._apply(tx, dict(found), Unknown("whoever made the call did not come back"))
+
+    async def _give_back(self, row: Row) -> None:
+        async with self.uow(self._cause()) as tx:
+            found = await tx.sql.fetchrow(_OURS.format(table=self.table), row["id"], row["claim"])
+            if found is not None:
+                await self._write(tx, dict(found), CallState.DUE, 0.0, "claimed too long ago to call")
+
+    async def _write(
+        self, tx: Transaction, row: Row, state: CallState, wait: float, error: str | None, absent: int = 0
+    ) -> None:
+        """Give up the claim, note the state, and tell the house when work stands still or moves again."""
+        kind = STUCK.get(state)
+        known = STUCK.get(CallState(row["call_state"])) if row["call_since"] else None
+        written = await tx.sql.fetchrow(
+            _WRITE.format(table=self.table), row["id"], state, timedelta(seconds=wait), error, absent, kind is not None
+        )
+        assert written is not None  # noqa: S101 - locked by us
+        told = {"work": row["id"], "version": row["fact_sequence"] + 1, "service": self.uow.service}
+        told["order_id"] = row.get("order_id")
+        if kind is not None and kind is not known:
+            log.warning("an outside call is stuck", extra={"table": self.table, "row": str(row["id"]), "state": state})
+            next_try = written["due_at"] if state is CallState.UNKNOWN else None
+            what = f"{self.table} is {state}: {error}"
+            fact = WorkStuck(**told, kind=kind, what=what, since=written["call_since"], next_try=next_try)
+            await tx.emit(self._aggregate(row["id"]), fact)
+        elif kind is None and known is not None:
+            await tx.emit(self._aggregate(row["id"]), WorkCleared(**told))
+
+    async def _measure(self) -> None:
+        if time.monotonic() - self._measured < MEASURE_EVERY:
+            return
+        self._measured = time.monotonic()
+        async with self.uow(self._cause()) as tx:
+            counts = {row["call_state"]: row["n"] for row in await tx.sql.fetch(_COUNT.format(table=self.table))}
+        for state in (CallState.DUE, CallState.CLAIMED, CallState.UNKNOWN, CallState.REFUSED):
+            telemetry.OUTSIDE_ROWS.labels(self.uow.service, self.table, state).set(counts.get(state, 0))
+
+    def _cause(self) -> Cause:
+        return Cause(f"system:{self.uow.service}")
+
+
+_CLAIM = """
+WITH picked AS MATERIALIZED (
+    SELECT id FROM {{table}} WHERE {which} ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
+)
+UPDATE {{table}} t SET {state} claim = $1, claimed_until = clock_timestamp() + $2, attempts = attempts + 1
+FROM picked WHERE t.id = picked.id RETURNING t.*
+"""
+_CLAIM_DUE = _CLAIM.format(which="call_state = 'due' AND due_at <= now()", state="call_state = 'claimed',")
+_CLAIM_UNKNOWN = _CLAIM.format(
+    which="call_state = 'unknown' AND due_at <= now() AND (claimed_until IS NULL OR claimed_until < now())", state=""
+)
+_EXPIRED = "call_state = 'claimed' AND claimed_until < now()"
+_OVERSLEPT = f"SELECT id FROM {{table}} WHERE {_EXPIRED} LIMIT $1"  # noqa: S608 - constants
+_STILL_OVERSLEPT = f"SELECT * FROM {{table}} WHERE id = $1 AND {_EXPIRED} FOR UPDATE"  # noqa: S608 - constants
+_OURS = "SELECT * FROM {table} WHERE id = $1 AND claim = $2 FOR UPDATE"
+_WRITE = """
+UPDATE {table} SET call_state = $2, due_at = now() + $3, last_error = $4, absent = $5,
+    claim = NULL, claimed_until = NULL, call_since = CASE WHEN $6 THEN coalesce(call_since, now()) END
+WHERE id = $1 RETURNING due_at, call_since
+"""
+_COUNT = """
+SELECT call_state, count(*) AS n FROM {table} WHERE call_state IN ('due', 'claimed', 'unknown', 'refused') GROUP BY 1
+"""

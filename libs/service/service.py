@@ -1,0 +1,58 @@
+"""A service as data, and the context its parts share: the composition root."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import httpx
+from fastapi import APIRouter
+
+from libs.events.bus import Bus
+from libs.events.consumer import Consumer
+from libs.events.transaction import UnitOfWork
+from libs.service.auth import Authentication
+from libs.service.limits import RateLimit
+from libs.service.loops import Loop, Wakes
+from libs.service.settings import ServiceSettings
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+@dataclass
+class Context(Generic[S]):
+    """What the parts of one process share."""
+
+    name: str
+    settings: S
+    uow: UnitOfWork
+    bus: Bus
+    http: httpx.AsyncClient
+    auth: Authentication
+    wake: Wakes = field(default_factory=Wakes)
+    rate: RateLimit = field(init=False)
+    public_rate: RateLimit = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.rate = RateLimit(settings.requests_per_second, settings.requests_burst)
+        self.public_rate = RateLimit(settings.public_per_second, settings.public_burst)
+
+
+def no_loops(_: Context[S]) -> Sequence[Loop]:
+    """For a service without background loops of its own."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Service(Generic[S]):
+    """One service; its name is also its consumer's and its metrics'. `feed`: topics whose facts are kept as a feed."""
+
+    name: str
+    settings: type[S]
+    routers: Sequence[APIRouter]
+    consumer: Consumer
+    migrations: Path
+    loops: Callable[[Context[S]], Sequence[Loop]] = no_loops
+    feed: tuple[str, ...] = ()
+    description: str = ""
