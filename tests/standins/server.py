@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, request_response
 
 from tests.standins.book import Book, Document
-from tests.standins.misbehave import Mischief, Operation, Rule, with_hang_up
+from tests.standins.misbehave import TRANSPORT, Mischief, Operation, Rule, with_hang_up
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # ours speaks in the clear; reading all roots takes 20 ms
 Handler = Callable[[Request], Awaitable[Response]]
@@ -38,6 +38,7 @@ class StandIn:
     """Another's server, played on a real port; ``url`` is known once started, the book whenever you ask."""
 
     name = "stand-in"
+    hows: frozenset[str] = frozenset(TRANSPORT)
 
     def __init__(
         self,
@@ -109,7 +110,7 @@ class StandIn:
         )  # fmt: skip
         server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
-        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+        while not server.started and not serving.done():
             await asyncio.sleep(0.005)
         ready()
         await self._stop.wait()
@@ -204,10 +205,16 @@ class StandIn:
             self.mischief.rules.clear()
         if request.method == "POST":
             try:
-                self.mischief.add(Rule(**await request.json()))
+                self.mischief.add(self._rule(await request.json()))
             except (TypeError, ValueError) as wrong:
                 return JSONResponse({"message": str(wrong)}, 422)
         return JSONResponse({"standing": self.mischief.standing()})
+
+    def _rule(self, given: Document) -> Rule:
+        rule = Rule(**given)
+        if rule.how not in self.hows:
+            raise ValueError(f"{self.name} knows: {', '.join(sorted(self.hows))}")
+        return rule
 
     async def _chaos(self, request: Request) -> Response:
         asked = await request.json()

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from tests.standins.book import Shelf
 from tests.standins.fan import labels, parcels
 from tests.standins.fan.rules import at, errors_of, local_now, number, stamp, tariff
+from tests.standins.misbehave import TRANSPORT
 from tests.standins.server import StandIn
 
 AUTO = ("C0", "H1", "S1", "S2")
@@ -25,6 +26,7 @@ class FanStandIn(StandIn):
     """FAN Courier: every booking makes an AWB, so the book shows who booked twice."""
 
     name = "fan"
+    hows = frozenset({*TRANSPORT, "twice", "out_of_order"})
 
     def __init__(
         self, *, username: str = "comanda", password: str = "comanda-secret",  # noqa: S107 - of a server that is not real

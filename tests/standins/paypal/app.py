@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from tests.standins.misbehave import TRANSPORT
 from tests.standins.paypal import orders, payments, refunds, reports
 from tests.standins.paypal.certs import SIGNER, Certificates
 from tests.standins.paypal.keys import Keys
@@ -21,7 +22,7 @@ from tests.standins.paypal.ledger import Account, Row, public
 from tests.standins.paypal.pages import Pages
 from tests.standins.paypal.refusals import Refused, malformed
 from tests.standins.paypal.tokens import Tokens
-from tests.standins.paypal.webhooks import Webhooks
+from tests.standins.paypal.webhooks import HOWS, Webhooks
 from tests.standins.server import StandIn
 
 Act = Callable[[Request, Any], tuple[str, str]]
@@ -32,6 +33,7 @@ class PayPalStandIn(StandIn):
     """PayPal on two ports: the API in the clear, the webhooks' certificates over TLS of our own CA."""
 
     name = "paypal"
+    hows = frozenset({*TRANSPORT, *HOWS, "pending", "denied", "declined", "in_progress"})
 
     def __init__(
         self, *, webhook_url: str | None = None, webhook_id: str = "WH-COMANDA-1", client_id: str = "comanda",
@@ -172,7 +174,7 @@ class PayPalStandIn(StandIn):
                 if made is not None:
                     return self._answer(request, made, 200)
                 if self.mischief.take(request.url.path.rpartition("/")[2], {"in_progress"}):
-                    raise Refused("RESOURCE_CONFLICT", "PREVIOUS_REQUEST_IN_PROGRESS")  # noqa: TRY301
+                    raise Refused("RESOURCE_CONFLICT", "PREVIOUS_REQUEST_IN_PROGRESS")
                 made = act(request, body)
                 if key:
                     self.keys.remember(family, key, request.url.path, body, made)
@@ -235,7 +237,7 @@ class PayPalStandIn(StandIn):
         try:
             kind = asked[1] if len(asked) > 1 else ""
             if request.path_params["name"] != self.certs.name(kind):
-                raise KeyError(kind)  # noqa: TRY301
+                raise KeyError(kind)
         except KeyError:
             return Response("no such certificate", 404)
         self.book.asked("certificate", path=request.url.path, status=200)

@@ -24,6 +24,7 @@ class SmtpStandIn(StandIn):
     """SMTP on one port, reading and control on another."""
 
     name = "smtp"
+    hows = frozenset(HOWS)
 
     def __init__(
         self, *, smtp_port: int = 0, username: str | None = None, password: str | None = None, **common: Any

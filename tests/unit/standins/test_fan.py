@@ -1,5 +1,6 @@
 """The FAN Courier stand-in: bookings, their errors, labels, reports and movement."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from typing import Any
@@ -96,6 +97,20 @@ async def test_events_come_oldest_first_or_not_on_command(fan: FanStandIn, http:
     paid = (await http.get("/reports/bank-transfers", params={"date": day.strftime("%Y-%m-%d")})).json()
     assert [(row["info"]["awbNumber"], row["info"]["amountCollected"]) for row in paid["data"]] == [(awb, "99.90")]
     assert paid["data"][0]["info"]["transferDate"] == day.strftime("%d.%m.%Y")
+
+
+async def test_parcels_move_by_themselves_where_told() -> None:
+    async with FanStandIn(auto_ms=10) as fan, httpx.AsyncClient(base_url=fan.url) as http:
+        reply = await http.post("/login", json={"username": fan.username, "password": fan.password})
+        http.headers["Authorization"] = f"Bearer {reply.json()['data']['token']}"
+        [booked] = await book(http, fan, shipment())
+        asked = {"clientId": fan.client_id, "awb[]": booked["awbNumber"]}
+        ids: list[str] = []
+        async with asyncio.timeout(10):
+            while len(ids) < 4:
+                [row] = (await http.get("/reports/awb/tracking", params=asked)).json()["data"]
+                ids = [event["id"] for event in row["events"]]
+    assert ids == ["C0", "H1", "S1", "S2"]
 
 
 async def test_without_a_live_token_nothing_is_answered(fan: FanStandIn, http: httpx.AsyncClient) -> None:

@@ -1,5 +1,6 @@
 """The PayPal stand-in: money moves once per key, and refusals look like PayPal's."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -126,7 +127,7 @@ async def test_a_failure_before_the_effect_has_none(shop: Shop, paypal: PayPalSt
         ({"currency_code": "EUR", "value": "0.00"}, (422, "CANNOT_BE_ZERO_OR_NEGATIVE")),
         ({"currency_code": "EUR", "value": 10}, (400, "INVALID_PARAMETER_SYNTAX")),
         (
-            {"currency_code": "EUR", "value": "9.00", "breakdown": {"shipping": {"currency_code": "EUR", "value": "8"}}},
+            {"currency_code": "EUR", "value": "9", "breakdown": {"tax_total": {"currency_code": "EUR", "value": "8"}}},
             (422, "AMOUNT_MISMATCH"),
         ),
     ],
@@ -179,6 +180,21 @@ async def test_an_authorization_is_captured_or_voided(shop: Shop) -> None:
     assert (await shop.http.get(path)).json()["status"] == "PARTIALLY_CAPTURED"
     assert (await shop.http.post(f"{path}/void", headers={"Content-Type": "application/json"})).status_code == 204
     assert issue(await shop.post(f"{path}/capture", {}, "c2")) == (422, "AUTHORIZATION_VOIDED")
+
+
+async def test_buyers_approve_by_themselves_where_told() -> None:
+    async with PayPalStandIn(auto_approve_ms=10) as paypal, httpx.AsyncClient(base_url=paypal.url) as http:
+        shop = Shop(paypal, http)
+        await shop.log_in()
+        order_id = (await shop.create()).json()["id"]
+        async with asyncio.timeout(10):
+            while (await http.get(f"/v2/checkout/orders/{order_id}")).json()["status"] != "APPROVED":
+                pass
+
+
+async def test_an_unknown_misbehaviour_is_an_error_at_once(paypal: PayPalStandIn) -> None:
+    with pytest.raises(httpx.HTTPStatusError):
+        await paypal.misbehave("capture", "dropp")
 
 
 async def test_a_token_runs_out(shop: Shop, paypal: PayPalStandIn) -> None:

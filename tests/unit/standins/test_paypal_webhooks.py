@@ -80,7 +80,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not true():  # noqa: ASYNC110 - what is awaited happens in other threads
+        while not true():
             await asyncio.sleep(0.01)
 
 

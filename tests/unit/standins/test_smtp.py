@@ -77,7 +77,7 @@ async def test_a_connection_dropped_after_the_yes_lost_nothing(server: SmtpStand
     await client.send_message(mail())
     assert len(server.mails()) == 1
     async with asyncio.timeout(5):
-        while client.is_connected:  # noqa: ASYNC110 - the client has no event for it
+        while client.is_connected:
             await asyncio.sleep(0.01)
 
 
