@@ -28,7 +28,7 @@ from deploy.system import PROCESSES, SERVICE_NAMES, STAND_INS
 
 CHECKOUT = Path(__file__).parent.parent
 START_WITHIN = 90.0
-STOP_WITHIN = 30.0
+STOP_WITHIN = 45.0
 
 
 class System:

@@ -106,8 +106,6 @@ TOPICS: tuple[Topic, ...] = (
         *("order.held", "order.released", "order.paid", "order.shipped", "order.delivered", "order.returned"),
         "order.completed",
     ),
-    *_facts("orders", ("notifications",), "status.changed"),
-    *_facts("orders", _OTHERS, "customer.changed", "customer.merged", "customer.erased"),
     *_facts("orders", _OTHERS, "channel.changed", "key.changed", compacted=True),
     *_facts(
         "inventory",
