@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from deploy.child import free_port
 from deploy.state import State
-from deploy.system import EVENTS, HOST, PORTS, PROCESSES, STAND_INS, Process, StandIn
+from deploy.system import DEVELOPMENT, EVENTS, HOST, PORTS, PROCESSES, STAND_INS, Process, StandIn
 
 
 def ports_from_environment() -> dict[str, int]:
@@ -58,6 +58,7 @@ class Environment:
         }
         if self.bus == "embedded":
             ours[f"{process.prefix}EVENTS_BUS"] = self.events_bus(process.database.role)
+        ours |= {name: self._filled(value) for name, value in DEVELOPMENT}
         for stand_in in self.stand_ins:
             ours |= {name: self._filled(value, stand_in) for name, value in stand_in.env}
         told = ours | os.environ | dict(self.extra)
@@ -86,9 +87,11 @@ class Environment:
         """A stand-in's second port."""
         return self.ports.get(f"{stand_in.name}.side", self.ports[stand_in.name] + 1)
 
-    def _filled(self, text: str, stand_in: StandIn) -> str:
+    def _filled(self, text: str, stand_in: StandIn | None = None) -> str:
         known: dict[str, object] = {process.name: self.url(process.name) for process in PROCESSES}
-        known |= {"port": self.ports[stand_in.name], "side_port": self.side_port(stand_in), "state": self.state.root}
+        known["state"] = self.state.root
+        if stand_in:
+            known |= {"port": self.ports[stand_in.name], "side_port": self.side_port(stand_in)}
         for name, value in known.items():
             text = text.replace(f"{{{name}}}", str(value))
         return text

@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -105,7 +105,7 @@ class System:
             self._require_ports()
             self.state.write_environment(self.environment.of_operator())
             await self._start_servers()
-            await asyncio.gather(self._migrate(), self._start(self.stand_ins))
+            await _all(self._migrate(), self._start(self.stand_ins))
             await self._create_topics()
             await self._start(self.services)
         except BaseException:
@@ -190,7 +190,7 @@ class System:
 
     async def _migrate(self) -> None:
         """Bring every database to its service's newest schema."""
-        await asyncio.gather(
+        await _all(
             *(
                 self._run(f"{process.name}-migrate", [process.module, "migrate"], self.environment.of_service(process))
                 for process in self.processes
@@ -207,14 +207,18 @@ class System:
             running = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", *module, stdout=output, stderr=output, env=dict(env), cwd=CHECKOUT
             )
-            code = await running.wait()
+            try:
+                code = await running.wait()
+            except asyncio.CancelledError:
+                running.kill()
+                raise
         if code:
             raise CannotStartError(f"{' '.join(module)} failed:\n{log.read_text(errors='replace')[-4000:]}")
 
     async def _start(self, children: Mapping[str, Child]) -> None:
         for child in children.values():
             child.start()
-        await asyncio.gather(*(self.ready(name) for name in children))
+        await _all(*(self.ready(name) for name in children))
 
     def _says_ready(self, name: str) -> bool:
         """What cannot be asked is ready when it runs."""
@@ -236,6 +240,13 @@ class System:
         lib = CHECKOUT / ".local" / "kafka" / "lib"
         folder, log = self.state.root / "kafka", self.state.log("kafka")
         return Kafka(folder, lib=lib, brokers=brokers, port=self.ports["kafka"], log=log)
+
+
+async def _all(*parts: Coroutine[None, None, None]) -> None:
+    """Wait for all of them, whatever happens to one; then the first error counts."""
+    for outcome in await asyncio.gather(*parts, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def _answers(url: str) -> bool:

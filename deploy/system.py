@@ -133,6 +133,11 @@ TOPICS: tuple[Topic, ...] = (
     *_facts(SERVICE_NAMES, ("orders", "notifications"), "work.stuck", "work.cleared"),
 )
 
+DEVELOPMENT = (  # settings that make a person wait less, and links that lead here
+    ("SHIPPING_PUBLIC_URL", "{shipping}"),
+    ("SHIPPING_POLL_EVERY", "PT2S"),
+    ("SHIPPING_POLL_ROUND", "PT1S"),
+)
 STAND_INS = (
     StandIn(
         name="smtp",

@@ -75,8 +75,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in wanted:
             item.add_marker(pytest.mark.skip(reason="needs Apache Kafka"))
     for item in items:
-        needs = set(getattr(item, "fixturenames", ()))
-        bus = "kafka" if item in wanted else "embedded" if needs & {"postgres", "database"} else "none"
+        pure = "unit" in item.path.parts and not {"postgres", "database"} & set(getattr(item, "fixturenames", ()))
+        bus = "kafka" if item in wanted else "none" if pure else "embedded"
         item.user_properties.append(("bus", bus))
 
 

@@ -1,0 +1,120 @@
+"""The one command: everything starts, survives crashes, stops cleanly, and starts again from its state."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from deploy.child import CannotStartError, wait_until
+from deploy.environment import free_ports
+from deploy.supervisor import CHECKOUT, System
+from deploy.system import PORTS, SERVICE_NAMES, TOPICS
+
+BUSES = [pytest.param("embedded"), pytest.param("kafka", marks=pytest.mark.kafka)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "state"
+    left = [pid for pid in _running() if str(tmp_path) in _command(pid)]
+    assert not left, f"left running: {[_command(pid) for pid in left]}"
+
+
+def installation(root: Path, bus: str, *, split: bool = False) -> System:
+    return System(root, ports=free_ports(), bus=bus, throwaway=True, say=lambda _: None, split=split)
+
+
+async def answers(system: System, path: str) -> dict[str, int]:
+    async with httpx.AsyncClient(timeout=10) as http:
+        return {name: (await http.get(system.url(name) + path)).status_code for name in SERVICE_NAMES}
+
+
+@pytest.mark.parametrize("bus", BUSES)
+async def test_everything_starts_and_each_service_answers_and_explains_itself(root: Path, bus: str) -> None:
+    async with installation(root, bus) as system:
+        everywhere = dict.fromkeys(SERVICE_NAMES, 200)
+        assert await answers(system, "/health/ready") == everywhere
+        assert await answers(system, "/docs") == everywhere
+        assert await answers(system, "/openapi.json") == everywhere
+        assert await answers(system, "/metrics") == everywhere
+    assert not any(member.alive for member in system.members.values())
+
+
+@pytest.mark.parametrize("bus", BUSES)
+async def test_whatever_is_killed_comes_back(root: Path, bus: str) -> None:
+    async with installation(root, bus) as system:
+        for name in system.members:
+            system.kill(name)
+        for name in system.members:
+            await system.ready(name)
+        async with asyncio.timeout(60):
+            while set((await answers(system, "/health/ready")).values()) != {200}:
+                await asyncio.sleep(0.2)
+
+
+async def test_parts_of_a_service_run_as_processes_of_their_own(root: Path) -> None:
+    async with installation(root, "embedded", split=True) as system:
+        expected = {f"{service}-{kind}" for service in SERVICE_NAMES for kind in ("api", "worker", "relay")}
+        assert expected <= set(system.members)
+        assert all(member.alive for member in system.members.values())
+        assert set((await answers(system, "/health/ready")).values()) == {200}
+
+
+async def test_a_service_reaches_its_own_database_and_the_bus_and_no_other(root: Path) -> None:
+    async with installation(root, "embedded") as system:
+        own = await asyncpg.connect(system.database_url("payments"))
+        assert await own.fetchval("SELECT count(*) >= 0 FROM outbox")
+        await own.close()
+        bus = await asyncpg.connect(system.environment.events_bus("payments"))
+        assert await bus.fetchval("SELECT count(*) FROM bus_topic") == len(TOPICS)
+        await bus.close()
+        others = system.environment.database_url("comanda_orders", "payments")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(others)
+
+
+async def test_a_taken_port_stops_the_start_and_leaves_nothing_running(root: Path) -> None:
+    first = free_ports()
+    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", first["shipping"]):
+        with pytest.raises(CannotStartError, match=f"Port {first['shipping']}, meant for shipping.*SHIPPING_PORT"):
+            await System(root, ports=first, throwaway=True).start()
+
+
+def test_ctrl_c_stops_everything_and_a_second_start_finds_the_state(root: Path) -> None:
+    ports = {f"{name.upper()}_PORT": str(port) for name, port in free_ports().items() if name in PORTS}
+    command = [sys.executable, "-m", "deploy.run", "--root", str(root), "--standins", "0"]
+    seen: list[str] = []
+    for _ in range(2):
+        log = root.parent / "out.log"
+        with log.open("wb") as out:
+            running = subprocess.Popen(
+                command, cwd=CHECKOUT, env=os.environ | ports, stdout=out, stderr=out, start_new_session=True
+            )
+        assert wait_until(lambda: b"Ready after" in log.read_bytes() or running.poll() is not None, 120)  # noqa: B023
+        os.kill(running.pid, signal.SIGINT)
+        assert running.wait(60) == 0, log.read_text()
+        seen.append(log.read_text())
+    for text in seen:
+        assert f"http://127.0.0.1:{ports['ORDERS_PORT']}" in text
+        assert f"mails can be read at http://127.0.0.1:{ports['SMTP_PORT']}" in text
+    keys = [[line for line in text.splitlines() if line.strip().startswith("operator")] for text in seen]
+    assert keys[0] == keys[1] != []
+
+
+def _running() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
