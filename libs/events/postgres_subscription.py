@@ -112,7 +112,8 @@ class PostgresSubscription:
             raise LostAssignmentError(f"{self._membership.group}: not assigned to this member")
         async with self._connections.use() as connection:
             if not await self._membership.commit(connection, self._generation, offsets):
-                self._heard = -1
+                # whatever a poll meanwhile took over: the caller now drops the work, so reading starts again
+                self._generation = 0
                 raise LostAssignmentError(f"{self._membership.group}: the group has moved on")
 
     def pause(self, places: Sequence[TopicPartition]) -> None:

@@ -1,0 +1,66 @@
+"""How every client of ours reaches the cluster, and which errors mean that it cannot be reached now."""
+
+import ssl
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import ConsumerStoppedError, IllegalOperation, KafkaError
+
+from libs.events.bus import BusUnavailableError
+from libs.events.bus_settings import BusSettings
+
+
+def connection(servers: Sequence[str], settings: BusSettings) -> dict[str, Any]:
+    """What producer, consumer and admin client are told alike."""
+    secure = settings.tls or settings.tls_ca_file is not None
+    sasl = settings.sasl_username is not None
+    told: dict[str, Any] = {
+        "bootstrap_servers": list(servers),
+        "client_id": settings.client_id,
+        "request_timeout_ms": int(settings.request_timeout * 1000),
+        "metadata_max_age_ms": 15_000,
+        "security_protocol": {
+            (False, False): "PLAINTEXT",
+            (True, False): "SSL",
+            (False, True): "SASL_PLAINTEXT",
+            (True, True): "SASL_SSL",
+        }[secure, sasl],
+    }
+    if secure:
+        told["ssl_context"] = _tls(settings)
+    if sasl:
+        told["sasl_mechanism"] = settings.sasl_mechanism
+        told["sasl_plain_username"] = settings.sasl_username
+        told["sasl_plain_password"] = settings.password
+    return told
+
+
+@contextmanager
+def available() -> Iterator[None]:
+    """Say BusUnavailableError for what the cluster or the way to it did."""
+    try:
+        yield
+    except (KafkaError, ConsumerStoppedError, IllegalOperation, OSError) as error:  # OSError: with TimeoutError
+        raise BusUnavailableError(f"Kafka: {type(error).__name__}: {error}") from error
+
+
+@asynccontextmanager
+async def administrator(servers: Sequence[str], settings: BusSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client for a moment; BusUnavailableError also from within the block."""
+    with available():
+        client = AIOKafkaAdminClient(**connection(servers, settings))
+        try:
+            await client.start()
+            yield client
+        finally:
+            with suppress(KafkaError, OSError):
+                await client.close()
+
+
+def _tls(settings: BusSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.tls_ca_file)
+    if settings.tls_cert_file:
+        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
+    return context
