@@ -50,8 +50,8 @@ class KafkaBus:
         async with self._admin() as admin:
             offsets = await admin.list_consumer_group_offsets(group)
             topics = await _subscribed(admin, group) or {place.topic for place in offsets}
+            places = await _places(admin, topics)
         async with self._reader() as reader:
-            places = await _places(reader, topics)
             ends = await reader.end_offsets(places) if places else {}
             starts = await reader.beginning_offsets(places) if places else {}
         read = {place: max(starts[place], offsets[place].offset if place in offsets else 0) for place in places}
@@ -60,8 +60,9 @@ class KafkaBus:
     async def read(self, topic: str) -> list[Record]:
         """See Bus."""
         records = []
+        async with self._admin() as admin:
+            places = await _places(admin, [topic])
         async with self._reader() as reader:
-            places = await _places(reader, [topic])
             for place in places:
                 reader.assign([place])
                 await reader.seek_to_beginning(place)
@@ -98,10 +99,10 @@ class KafkaBus:
                     await reader.stop()
 
 
-async def _places(reader: AIOKafkaConsumer, topics: Iterable[str]) -> list[KafkaPlace]:
+async def _places(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> list[KafkaPlace]:
     """All partitions of those topics that exist, sorted."""
-    known = await reader.topics()
-    return sorted(KafkaPlace(t, n) for t in topics if t in known for n in reader.partitions_for_topic(t) or ())
+    described = await admin.describe_topics(list(topics)) if topics else []
+    return sorted(KafkaPlace(each["topic"], part["partition"]) for each in described for part in each["partitions"])
 
 
 async def _subscribed(admin: AIOKafkaAdminClient, group: str) -> set[str]:

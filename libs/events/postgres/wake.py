@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from libs.events.bus import BusUnavailableError
-from libs.events.postgres_connections import Connections
+from libs.events.postgres.connections import Connections
 
 CHANNEL = "comanda_bus"
 _EVERY = 0.01

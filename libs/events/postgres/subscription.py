@@ -12,11 +12,11 @@ import asyncpg
 
 from libs.events.bus import BusUnavailableError, LostAssignmentError, Record, TopicPartition
 from libs.events.bus_settings import BusSettings
-from libs.events.postgres_connections import Connections
-from libs.events.postgres_group import Membership
-from libs.events.postgres_schema import unpacked
-from libs.events.postgres_trim import Trimmer
-from libs.events.postgres_wake import CHANNEL, Wake, concerns
+from libs.events.postgres.connections import Connections
+from libs.events.postgres.group import Membership
+from libs.events.postgres.schema import unpacked
+from libs.events.postgres.trim import Trimmer
+from libs.events.postgres.wake import CHANNEL, Wake, concerns
 
 _POLL_EVERY = 1.0
 _RECORDS = 4000

@@ -1,11 +1,10 @@
-"""The embedded bus: a durable, partitioned log in a PostgreSQL database of its own, shared by all services."""
+"""The Bus on PostgreSQL; see the port for its promises."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import asyncpg
 
-from libs.events import postgres_schema, postgres_trim
 from libs.events.bus import (
     BusUnavailableError,
     Difference,
@@ -19,10 +18,11 @@ from libs.events.bus import (
 )
 from libs.events.bus_settings import BusSettings, refusal
 from libs.events.partitions import partition_of
-from libs.events.postgres_connections import Connections
-from libs.events.postgres_schema import packed
-from libs.events.postgres_subscription import PostgresSubscription, record_of
-from libs.events.postgres_wake import Wake
+from libs.events.postgres import schema, trim
+from libs.events.postgres.connections import Connections
+from libs.events.postgres.schema import packed
+from libs.events.postgres.subscription import PostgresSubscription, record_of
+from libs.events.postgres.wake import Wake
 
 _CHUNK_BYTES = 8_000_000
 
@@ -69,7 +69,7 @@ class PostgresBus:
         self._settings = settings
         self._wake = Wake(self._connections)
         self._partitions: dict[str, int] = {}  # fixed when a topic is made
-        self._trimmer = postgres_trim.Trimmer(self._connections)
+        self._trimmer = trim.Trimmer(self._connections)
 
     async def publish(self, records: Sequence[Outgoing]) -> list[Outcome]:
         """See Bus."""
@@ -94,14 +94,14 @@ class PostgresBus:
     async def create_topics(self, topics: Sequence[Topic]) -> list[str]:
         """See Bus; makes the log's tables as well."""
         async with self._connections.use() as connection:
-            made = await postgres_schema.create_topics(connection, topics)
+            made = await schema.create_topics(connection, topics)
         self._wake.topics(made)
         return made
 
     async def check_topics(self, topics: Sequence[Topic]) -> Difference:
         """See Bus."""
         async with self._connections.use() as connection:
-            return await postgres_schema.check_topics(connection, topics)
+            return await schema.check_topics(connection, topics)
 
     async def lag(self, group: str) -> dict[TopicPartition, int]:
         """See Bus."""
@@ -118,7 +118,7 @@ class PostgresBus:
     async def trim(self, **limits: int) -> int:
         """Delete records past their retention now; how many. Also done once a minute by whoever publishes or reads."""
         async with self._connections.use() as connection:
-            return await postgres_trim.trim(connection, **limits)
+            return await trim.trim(connection, **limits)
 
     async def identity(self) -> str:
         """See Bus."""

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from libs.events.bus import BusUnavailableError
-from libs.events.postgres_connections import Connections
+from libs.events.postgres.connections import Connections
 
 _EVERY = 60.0
 
