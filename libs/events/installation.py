@@ -28,7 +28,7 @@ async def remember(connection: "asyncpg.Connection[Any]", bus: Bus, url: str, se
     if row["identity"] != identity:
         raise OtherBusError(
             f"{service} has used the bus {row['identity']} at {row['url']} until now, and EVENTS_BUS is {identity}. "
-            "Facts may still be on their way there: stop the services' APIs, let workers and relays finish on the old bus, "
+            "Facts may still be on their way there: stop the services' APIs, let workers and relays finish, "
             "then run `python -m libs.events bus switch --from OLD --to NEW`."
         )
 

@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 
 from libs.events import metrics
-from libs.events.bus import Bus, BusUnavailableError, Outcome, Outgoing, Refused, Sent
+from libs.events.bus import Bus, BusUnavailableError, Failed, Outcome, Outgoing, Refused, Sent
 from libs.events.envelope import Envelope
 from libs.events.errors import Kind, backoff, kind_of
 
@@ -157,7 +157,7 @@ class Relay:
             return 0
         if _clock() - self._heard > LEASE:  # frozen between the answer and here: ask again before a byte leaves
             return 1
-        outcomes = await self._bus.publish([_outgoing(row) for row in rows])
+        outcomes = await self._publish(rows)
         sent = [row["seq"] for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Sent)]
         refused = {row["seq"]: o.reason for row, o in zip(rows, outcomes, strict=True) if isinstance(o, Refused)}
         async with self._turn:
@@ -173,6 +173,18 @@ class Relay:
         if not sent and not refused:
             raise BusUnavailableError("nothing got through")
         return len(sent)
+
+    async def _publish(self, rows: Sequence[Any]) -> list[Outcome]:
+        """Publish in waves: a key's facts in several topics keep their order too, one that fails stops the later."""
+        outcomes: list[Outcome] = [_WAITS] * len(rows)
+        failed: set[str] = set()
+        for wave in _waves(rows):
+            going = [n for n in wave if rows[n]["key"] not in failed]
+            for n, outcome in zip(going, await self._bus.publish([_outgoing(rows[n]) for n in going]), strict=True):
+                outcomes[n] = outcome
+                if isinstance(outcome, Failed):
+                    failed.add(rows[n]["key"])
+        return outcomes
 
     def _note_blocks(self, rows: Sequence[Any], outcomes: Sequence[Outcome]) -> None:
         """A key with a failed record waits, alone; one that got through is free again."""
@@ -208,6 +220,23 @@ class Relay:
             metrics.outbox(self._service, row["depth"], row["age"], row["refused"], row["letters"])
             if first or datetime.now(UTC).minute == 0:
                 await connection.execute("SELECT comanda_tidy_outbox($1)", self._retention, timeout=60)
+
+
+_WAITS = Failed("an earlier fact of its key did not get through")
+
+
+def _waves(rows: Sequence[Any]) -> list[list[int]]:
+    """The rows' numbers, divided so that within a wave each key has one topic: the log orders within a topic."""
+    waves: list[list[int]] = []
+    last: dict[str, tuple[int, str]] = {}  # key -> its latest wave, and its topic there
+    for n, row in enumerate(rows):
+        wave, topic = last.get(row["key"], (0, row["type"]))
+        wave += topic != row["type"]
+        last[row["key"]] = (wave, row["type"])
+        if wave == len(waves):
+            waves.append([])
+        waves[wave].append(n)
+    return waves
 
 
 def _outgoing(row: Any) -> Outgoing:
@@ -262,7 +291,8 @@ WITH moved AS (
     SELECT position, id, type, aggregateid FROM placed WHERE type = ANY($2::text[])
 )
 INSERT INTO outbox_sent (seq, id, aggregatetype, aggregateid, type, key, shard, payload, ce_source, ce_time,
-                         ce_dataschema, ce_sequence, ce_actor, ce_correlationid, ce_causationid, ce_depth, traceparent, position)
+                         ce_dataschema, ce_sequence, ce_actor, ce_correlationid, ce_causationid, ce_depth,
+                         traceparent, position)
 SELECT seq, id, aggregatetype, aggregateid, type, key, shard, payload, ce_source, ce_time, ce_dataschema,
        ce_sequence, ce_actor, ce_correlationid, ce_causationid, ce_depth, traceparent, position
 FROM placed

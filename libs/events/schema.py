@@ -73,7 +73,7 @@ VERSIONS: tuple[str, ...] = (
         "offset" bigint NOT NULL,
         key text NOT NULL,
         value bytea NOT NULL,
-        headers jsonb NOT NULL,
+        headers text NOT NULL,
         reason text NOT NULL,
         attempts integer NOT NULL,
         at timestamptz NOT NULL DEFAULT now(),
@@ -118,4 +118,4 @@ VERSIONS: tuple[str, ...] = (
     END $tidy$;
     """,
 )
-"""Each entry is a step; a service's migration applies one by its index: the kernel's history is part of the service's."""
+"""Each entry is a step that a service's migration applies by its index: the kernel's history is part of its own."""

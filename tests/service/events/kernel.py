@@ -1,12 +1,16 @@
 """A small service of our own for the kernel's tests: one table of counters, one fact, one effect."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from time import monotonic
+from typing import Any, ClassVar
 from uuid import UUID
 
 import asyncpg
 
 from libs.events import schema
+from libs.events.bus import Topic
 from libs.events.contract import Event
 from libs.events.transaction import Transaction, new_id
 
@@ -34,9 +38,12 @@ class Counter:
     id: UUID
 
 
+TOPIC = Topic("counter.counted", partitions=4)
 TABLES = """
 CREATE TABLE counter (id uuid PRIMARY KEY, fact_sequence bigint NOT NULL DEFAULT 0, value bigint NOT NULL DEFAULT 0);
-CREATE TABLE effect (n bigint GENERATED ALWAYS AS IDENTITY, fact uuid NOT NULL, counter uuid NOT NULL, value bigint NOT NULL);
+CREATE TABLE effect (
+    n bigint GENERATED ALWAYS AS IDENTITY, fact uuid NOT NULL, counter uuid NOT NULL, value bigint NOT NULL
+);
 """
 
 
@@ -71,3 +78,12 @@ async def note_effect(tx: Transaction, event: Counted) -> None:
     await tx.sql.execute(
         "INSERT INTO effect (fact, counter, value) VALUES ($1, $2, $3)", tx.fact.id, event.counter, event.value
     )
+
+
+async def until(condition: Callable[[], Awaitable[Any]], within: float = 60) -> Any:
+    """Wait for a condition; its value."""
+    end = monotonic() + within
+    while not (value := await condition()):
+        assert monotonic() < end, "never came true"
+        await asyncio.sleep(0.02)
+    return value

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from libs.events.outbox import FactTooLargeError, UnknownAggregateError
 from libs.events.transaction import Cause, UnitOfWork
@@ -45,8 +46,6 @@ async def test_a_raw_statement_is_rolled_back_with_its_block(uow: UnitOfWork) ->
 
 
 async def test_the_session_and_the_raw_connection_are_one_transaction(uow: UnitOfWork) -> None:
-    from sqlalchemy import text
-
     with pytest.raises(RuntimeError, match="on purpose"):
         async with uow(CAUSE) as tx:
             await tx.session.execute(text("INSERT INTO counter (id) VALUES (:id)"), {"id": uuid4()})
