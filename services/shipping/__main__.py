@@ -1,0 +1,38 @@
+"""Shipping: delivery methods, shipments, AWBs, labels, tracking."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from libs.service.loops import Loop
+from libs.service.main import main
+from libs.service.service import Context, Service
+from services.shipping import routes
+from services.shipping.accounts import routes as accounts
+from services.shipping.calls import CourierCalls
+from services.shipping.consumers import consumer
+from services.shipping.couriers.registry import Couriers
+from services.shipping.methods import routes as methods
+from services.shipping.settings import Settings
+from services.shipping.tracking import routes as tracking
+from services.shipping.tracking.loops import Tracking
+
+
+def loops(context: Context[Settings]) -> Sequence[Loop]:
+    """Everything that speaks with couriers runs in the worker, through one set of adapters."""
+    couriers = Couriers(context.settings, context.http)
+    calls = CourierCalls(context.uow, couriers, context.settings)
+    return *calls.outside.loops(), *Tracking(context.uow, couriers, context.settings).loops()
+
+
+service = Service(
+    name="shipping",
+    settings=Settings,
+    routers=(routes.router, methods.router, accounts.router, tracking.router),
+    consumer=consumer,
+    loops=loops,
+    migrations=Path(__file__).parent / "migrations",
+    description="Delivery methods, shipments, AWBs, labels and tracking.",
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main(service))

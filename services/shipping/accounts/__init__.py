@@ -1,0 +1,1 @@
+"""Courier accounts: contracts with couriers, their senders, credentials and callback secrets."""

@@ -1,0 +1,1 @@
+"""Couriers: one port, one adapter each."""

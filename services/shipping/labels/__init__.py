@@ -1,0 +1,1 @@
+"""Labels that we draw ourselves."""

@@ -1,0 +1,35 @@
+"""Couriers' credentials and callback secrets are sealed before they reach the database."""
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from services.shipping.settings import Settings
+
+
+class SealBrokenError(Exception):
+    """What the database holds was sealed with another SHIPPING_SECRETS_KEY."""
+
+
+class Seal:
+    """Seals with the installation's key; without one, which only development allows, with a key that is no secret."""
+
+    def __init__(self, settings: Settings) -> None:
+        given = settings.secrets_key.get_secret_value() if settings.secrets_key else "development"
+        self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"comanda shipping " + given.encode()).digest()))
+
+    def close(self, content: Any) -> bytes:
+        """Seal anything JSON is made of."""
+        return self._fernet.encrypt(json.dumps(content).encode())
+
+    def open(self, sealed: bytes | None) -> Any:
+        """What was sealed; SealBrokenError when the key is another."""
+        if sealed is None:
+            return {}
+        try:
+            return json.loads(self._fernet.decrypt(bytes(sealed)))
+        except InvalidToken as error:
+            raise SealBrokenError("sealed with another SHIPPING_SECRETS_KEY") from error

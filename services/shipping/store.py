@@ -1,0 +1,261 @@
+"""Every statement about orders, fulfilments, shipments and what is asked of couriers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from libs.contracts.common import Money, Person
+from libs.contracts.orders import DeliveryKind, OrderSnapshot
+from libs.contracts.shipping import ShipmentState
+from libs.events.transaction import Transaction, new_id
+from services.shipping.domain import Fulfilment, Means, Shipment, Void
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOrder:
+    """An order as orders last told it."""
+
+    order: OrderSnapshot
+    person: Person | None
+
+
+async def keep_order(tx: Transaction, order: OrderSnapshot, person: Person | None) -> bool:
+    """Keep a snapshot, and lock the order, unless one as new is kept already; whether it was news."""
+    return bool(
+        await tx.sql.fetchval(
+            """INSERT INTO known_order AS k (order_id, version, snapshot, person) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (order_id) DO UPDATE
+               SET version = excluded.version, snapshot = excluded.snapshot, person = excluded.person
+               WHERE k.version < excluded.version RETURNING true""",
+            order.id,
+            order.version,
+            order.model_dump_json(),
+            person.model_dump_json() if person else None,
+        )
+    )
+
+
+async def locked_order(tx: Transaction, order_id: UUID) -> KnownOrder | None:
+    """The order, locked until the commit: everything that changes its shipments takes this lock first."""
+    return _known(
+        await tx.sql.fetchrow("SELECT snapshot, person FROM known_order WHERE order_id = $1 FOR UPDATE", order_id)
+    )
+
+
+async def order_of(tx: Transaction, order_id: UUID) -> KnownOrder | None:
+    """The order, to read."""
+    return _known(await tx.sql.fetchrow("SELECT snapshot, person FROM known_order WHERE order_id = $1", order_id))
+
+
+def _known(row: asyncpg.Record | None) -> KnownOrder | None:
+    if row is None:
+        return None
+    person = Person.model_validate_json(row["person"]) if row["person"] else None
+    return KnownOrder(OrderSnapshot.model_validate_json(row["snapshot"]), person)
+
+
+async def order_of_shipment(tx: Transaction, shipment_id: UUID) -> UUID | None:
+    """The order a shipment is of."""
+    found: UUID | None = await tx.sql.fetchval("SELECT order_id FROM shipment WHERE id = $1", shipment_id)
+    return found
+
+
+async def means(tx: Transaction, order: OrderSnapshot) -> Means:
+    """How the order is to be delivered, by its delivery method; by its kind alone where the method is none of ours."""
+    row = await tx.sql.fetchrow(
+        """SELECT m.kind, m.account, m.book_when_confirmed, a.courier FROM delivery_method m
+           LEFT JOIN courier_account a ON a.code = m.account WHERE m.code = $1""",
+        order.delivery_method,
+    )
+    if row is None:
+        kind = order.delivery_kind if isinstance(order.delivery_kind, DeliveryKind) else DeliveryKind.COURIER
+        return Means(kind, "")
+    return Means(DeliveryKind(row["kind"]), row["courier"] or "", row["account"], row["book_when_confirmed"])
+
+
+async def fulfilment(tx: Transaction, order_id: UUID) -> Fulfilment | None:
+    """What is being done for an order."""
+    row = await tx.sql.fetchrow(
+        "SELECT id, order_id, version, order_version, answered_cancel FROM fulfilment WHERE order_id = $1", order_id
+    )
+    if row is None:
+        return None
+    found = Fulfilment(**dict(row))
+    shipments = await tx.sql.fetch("SELECT * FROM shipment WHERE order_id = $1 ORDER BY id", order_id)
+    if shipments:
+        lines = await _lines(tx, [each["id"] for each in shipments])
+        found.shipments = [shipment(each, lines) for each in shipments]
+    return found
+
+
+async def _lines(tx: Transaction, shipments: Sequence[UUID]) -> Sequence[asyncpg.Record]:
+    return await tx.sql.fetch(  # type: ignore[no-any-return]
+        "SELECT shipment_id, line_id, quantity FROM shipment_line WHERE shipment_id = ANY($1::uuid[])", shipments
+    )
+
+
+def shipment(row: asyncpg.Record, lines: Iterable[asyncpg.Record]) -> Shipment:
+    """A shipment from its row and the lines of several."""
+    return Shipment(
+        id=row["id"],
+        depot=row["depot"],
+        kind=DeliveryKind(row["kind"]),
+        courier=row["courier"],
+        account=row["account"],
+        token=row["token"],
+        state=ShipmentState(row["state"]),
+        status=row["status"],
+        lines={line["line_id"]: line["quantity"] for line in lines if line["shipment_id"] == row["id"]},
+        cash_on_delivery=Money(row["cod_minor"], row["cod_currency"]) if row["cod_minor"] else None,
+        weight_g=row["weight_g"],
+        parcels=row["parcels"],
+        asked=row["asked"],
+        bookings=row["bookings"],
+        void=Void(row["void"]),
+        sent_to=row["sent_to"],
+        awb=row["awb"],
+        link=row["link"],
+        cost=Money(row["cost_minor"], row["cost_currency"]) if row["cost_currency"] else None,
+        failure=row["failure"],
+        dispatched_at=row["dispatched_at"],
+        delivered_at=row["delivered_at"],
+    )
+
+
+async def save(tx: Transaction, fulfilment: Fulfilment, changed: Sequence[Shipment]) -> None:
+    """Write a fulfilment and those of its shipments that are not what they were."""
+    await tx.sql.execute(
+        """INSERT INTO fulfilment (id, order_id, version, order_version, answered_cancel) VALUES ($1, $2, $3, $4, $5)
+           ON CONFLICT (id) DO UPDATE SET version = excluded.version, order_version = excluded.order_version,
+               answered_cancel = excluded.answered_cancel""",
+        fulfilment.id,
+        fulfilment.order_id,
+        fulfilment.version,
+        fulfilment.order_version,
+        fulfilment.answered_cancel,
+    )
+    for each in changed:
+        await _save_shipment(tx, fulfilment, each)
+    lines = [(each.id, line, quantity) for each in changed for line, quantity in sorted(each.lines.items())]
+    await tx.sql.execute("DELETE FROM shipment_line WHERE shipment_id = ANY($1::uuid[])", [each.id for each in changed])
+    await tx.sql.execute(
+        """INSERT INTO shipment_line (shipment_id, line_id, quantity)
+           SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])""",
+        [line[0] for line in lines],
+        [line[1] for line in lines],
+        [line[2] for line in lines],
+    )
+
+
+_SHIPMENT = (
+    "id", "fulfilment_id", "order_id", "depot", "kind", "courier", "account", "token", "state", "status", "cod_minor",
+    "cod_currency", "weight_g", "parcels", "asked", "bookings", "void", "sent_to", "awb", "link", "cost_minor",
+    "cost_currency", "failure",    "dispatched_at", "delivered_at",
+)  # fmt: skip
+_PLACES = ", ".join(f"${n + 1}" for n in range(len(_SHIPMENT)))
+_SAVE_SHIPMENT = (
+    f"INSERT INTO shipment ({', '.join(_SHIPMENT)}) VALUES ({_PLACES})"  # noqa: S608 - constants
+    f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _SHIPMENT[3:])}"
+)
+
+
+async def _save_shipment(tx: Transaction, fulfilment: Fulfilment, each: Shipment) -> None:
+    cash = each.cash_on_delivery
+    given: dict[str, Any] = {
+        "fulfilment_id": fulfilment.id,
+        "order_id": fulfilment.order_id,
+        "cod_minor": cash.minor if cash else None,
+        "cod_currency": cash.currency if cash else None,
+        "cost_minor": each.cost.minor if each.cost else None,
+        "cost_currency": each.cost.currency if each.cost else None,
+    }
+    values = [given[name] if name in given else getattr(each, name) for name in _SHIPMENT]
+    await tx.sql.execute(_SAVE_SHIPMENT, *values)
+
+
+async def next_number(tx: Transaction) -> tuple[int, datetime]:
+    """A number for a reference, and the database's time."""
+    row = await tx.sql.fetchrow("SELECT nextval('reference_number') AS number, now() AS at")
+    return row["number"], row["at"]
+
+
+async def ask_courier(
+    tx: Transaction,
+    kind: str,
+    order_id: UUID,
+    each: Shipment,
+    reference: str,
+    *,
+    awb: str | None = None,
+    size: str | None = None,
+) -> None:
+    """Write down what is due to be asked of a courier. The same reference twice is asked once.
+
+    A label that could not be had may be asked for again.
+    """
+    await tx.sql.execute(
+        """INSERT INTO courier_call (id, order_id, shipment_id, kind, account, reference, awb, size)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (reference) DO UPDATE
+           SET call_state = 'due', due_at = now(), asked_at = now(), absent = 0
+           WHERE courier_call.kind = 'label' AND courier_call.call_state = 'failed'""",
+        new_id(),
+        order_id,
+        each.id,
+        kind,
+        each.account,
+        reference,
+        awb or each.awb,
+        size,
+    )
+
+
+async def poll_from(tx: Transaction, shipment_id: UUID, at: datetime | None) -> None:
+    """When to ask the courier next where a shipment is; None: no more."""
+    await tx.sql.execute("UPDATE shipment SET next_poll_at = $2 WHERE id = $1", shipment_id, at)
+
+
+async def page(
+    tx: Transaction, order_id: UUID | None, state: str | None, after: UUID | None, limit: int
+) -> tuple[Sequence[asyncpg.Record], Sequence[asyncpg.Record]]:
+    """Shipments, newest first, with their lines."""
+    rows = await tx.sql.fetch(
+        """SELECT * FROM shipment WHERE ($1::uuid IS NULL OR order_id = $1) AND ($2::text IS NULL OR state = $2)
+           AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $4""",
+        order_id,
+        state,
+        after,
+        limit,
+    )
+    return rows, await _lines(tx, [row["id"] for row in rows])
+
+
+async def label(tx: Transaction, each: Shipment, size: str) -> bytes | None:
+    """The stored label of a shipment's present AWB."""
+    content: bytes | None = await tx.sql.fetchval(
+        "SELECT content FROM label WHERE shipment_id = $1 AND awb = $2 AND size = $3", each.id, each.awb, size
+    )
+    return content
+
+
+async def keep_label(tx: Transaction, shipment_id: UUID, awb: str, size: str, content: bytes) -> None:
+    """Store a label; the first one stays."""
+    await tx.sql.execute(
+        """INSERT INTO label (shipment_id, awb, size, sha256, content) VALUES ($1, $2, $3, sha256($4), $4)
+           ON CONFLICT DO NOTHING""",
+        shipment_id,
+        awb,
+        size,
+        content,
+    )
+
+
+async def label_refused(tx: Transaction, reference: str) -> str | None:
+    """Why a courier would not give a label, where it would not."""
+    why: str | None = await tx.sql.fetchval(
+        "SELECT last_error FROM courier_call WHERE reference = $1 AND call_state = 'failed'", reference
+    )
+    return why

@@ -1,0 +1,1 @@
+"""Where parcels are: couriers' events, by polling, by callback, or by hand."""

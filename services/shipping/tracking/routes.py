@@ -1,0 +1,72 @@
+"""The open edge: couriers' signed callbacks, and the page where a customer follows a parcel."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi.responses import HTMLResponse
+
+from libs.service.call import Call, public
+from libs.service.problems import NotFound, TooLarge, Unauthenticated, documented
+from services.shipping.accounts import store as accounts
+from services.shipping.couriers.callbacks import is_genuine
+from services.shipping.sealing import Seal
+from services.shipping.tracking import store
+from services.shipping.tracking.loops import CALLBACKS
+from services.shipping.tracking.page import rendered
+
+router = APIRouter(tags=["tracking"])
+PUBLIC = Annotated[Call, public()]
+MOST = 256 * 1024
+
+
+@router.post(
+    "/v1/courier-callbacks/{account}",
+    status_code=202,
+    response_class=Response,
+    responses=documented(Unauthenticated, TooLarge),
+)
+async def callback(
+    account: Annotated[str, Path(max_length=40)],
+    request: Request,
+    call: PUBLIC,
+    callback_timestamp: Annotated[str, Header(max_length=20, description="Unix seconds.")] = "",
+    callback_signature: Annotated[
+        str,
+        Header(max_length=200, description="HMAC-SHA256 of `timestamp.body` in hex, by the account's callback secret."),
+    ] = "",
+) -> Response:
+    """Take a courier's events. Stored as they came before the answer; read afterwards. The same bytes twice are one."""
+    raw = await request.body()
+    if len(raw) > MOST:
+        raise TooLarge(f"at most {MOST} bytes")
+    settings = call.context.settings
+    seal = Seal(settings)
+    async with call.read() as tx:
+        row = await accounts.by_code(tx, account)
+        secrets = [seal.open(each) for each in row["callback_secrets"]] if row and row["active"] else []
+        now = datetime.now(UTC)
+        if not is_genuine(secrets, callback_timestamp, callback_signature, raw, now, settings.callback_skew):
+            raise Unauthenticated("the signature is not one of this account's, or too old")
+        await store.keep_callback(tx, account, raw)
+    call.context.wake[CALLBACKS].set()
+    return Response(status_code=202)
+
+
+@router.get("/v1/track/{token}", response_class=HTMLResponse, responses=documented(NotFound))
+async def track(token: Annotated[str, Path(max_length=64)], call: PUBLIC) -> HTMLResponse:
+    """Where a parcel of the own fleet is, for whoever has the link; nothing about the person."""
+    async with call.read() as tx:
+        row = await store.on_page(tx, token)
+        if row is None:
+            raise NotFound
+        events = await store.events(tx, row["id"])
+    return HTMLResponse(
+        rendered(row["awb"], row["status"], row["language"], events),
+        headers={
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Robots-Tag": "noindex",
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+        },
+    )
