@@ -1,0 +1,62 @@
+"""What inventory does about the facts of others: it follows orders, and knows channels and keys."""
+
+from libs.contracts.orders import (
+    ChannelChanged,
+    OrderCancelled,
+    OrderCancelRefused,
+    OrderCancelRequested,
+    OrderChanged,
+    OrderCompleted,
+    OrderConfirmed,
+    OrderCreated,
+    OrderDelivered,
+    OrderExpiring,
+    OrderFact,
+    OrderHeld,
+    OrderPaid,
+    OrderReady,
+    OrderReleased,
+    OrderReopened,
+    OrderReserved,
+    OrderReturned,
+    OrderShipped,
+)
+from libs.events.consumer import Consumer
+from libs.events.transaction import Transaction
+from libs.service import keys
+from services.inventory.catalogue import store as catalogue
+from services.inventory.reservations import handlers
+
+consumer = Consumer("inventory")
+keys.register(consumer)
+
+
+@consumer.on(
+    OrderCreated,
+    OrderReserved,
+    OrderConfirmed,
+    OrderReady,
+    OrderChanged,
+    OrderExpiring,
+    OrderCancelRequested,
+    OrderCancelRefused,
+    OrderCancelled,
+    OrderReopened,
+    OrderHeld,
+    OrderReleased,
+    OrderPaid,
+    OrderShipped,
+    OrderDelivered,
+    OrderReturned,
+    OrderCompleted,
+)
+async def order_told(tx: Transaction, event: OrderFact) -> None:
+    """Any fact of an order may be the first or the only one that arrives: all lead to the same."""
+    await handlers.bring(tx, event.order)
+
+
+@consumer.on(ChannelChanged)
+async def channel_changed(tx: Transaction, event: ChannelChanged) -> None:
+    """Know which depots a channel asks, and in which order."""
+    if await catalogue.learned_channel(tx, event):
+        await catalogue.every_sku_is_due(tx)

@@ -1,0 +1,1 @@
+"""Reservations: goods promised to orders."""
