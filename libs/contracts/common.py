@@ -269,6 +269,7 @@ class Person(Part):
     email: str | None = None
     phone: str | None = None
     company: Company | None = None
+    fiscal_ids: dict[str, str] = Field(default_factory=dict)  # of a person who buys for themselves
     billing: Address | None = None
     shipping: Address | None = None
     delivery_note: str | None = None
