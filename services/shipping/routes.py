@@ -93,7 +93,7 @@ async def fulfilment(order_id: UUID, call: READ, response: Response) -> Fulfilme
     responses={**documented(NotFound, Conflict, Invalid, *DENIED), **AT_COURIER},
 )
 async def book(shipment_id: UUID, body: BookIn, call: WRITE) -> Response:
-    """Send the order's delivery data to the courier and answer with the AWB; with the one there is, if booked already."""
+    """Send the order and its delivery data to the courier and answer with the AWB; booked already: with the one there is."""
     async with call.uow() as tx:
         order_id = await _order_of(tx, shipment_id)
         done = await _ask(tx, order_id, shipment_id, body)

@@ -54,8 +54,8 @@ async def order_of(tx: Transaction, order_id: UUID) -> KnownOrder | None:
 def _known(row: asyncpg.Record | None) -> KnownOrder | None:
     if row is None:
         return None
-    person = Person.model_validate_json(row["person"]) if row["person"] else None
-    return KnownOrder(OrderSnapshot.model_validate_json(row["snapshot"]), person)
+    person = Person.model_validate(row["person"]) if row["person"] else None
+    return KnownOrder(OrderSnapshot.model_validate(row["snapshot"]), person)
 
 
 async def order_of_shipment(tx: Transaction, shipment_id: UUID) -> UUID | None:

@@ -42,7 +42,7 @@ def blob(*, nullable: bool = False) -> Any:
 
 
 class KnownOrder(Table, table=True):
-    """The newest snapshot of an order, and the person where known; its row is the lock of all that concerns the order."""
+    """The newest snapshot of an order, and the person where known; its row is the lock of all about the order."""
 
     __tablename__ = "known_order"
     order_id: UUID = Field(primary_key=True)

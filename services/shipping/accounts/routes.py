@@ -1,6 +1,5 @@
 """The HTTP edge of courier accounts."""
 
-import json
 from typing import Annotated, Any, Literal, Self
 
 import asyncpg
@@ -103,8 +102,8 @@ class AccountOut(BaseModel):
             version=row["version"],
             courier=row["courier"],
             active=row["active"],
-            sender=json.loads(row["sender"]),
-            options=json.loads(row["options"]),
+            sender=row["sender"],
+            options=row["options"],
             tracking_link=row["tracking_link"],
             has_credentials=row["credentials"] is not None,
             callback_secrets=len(row["callback_secrets"]),

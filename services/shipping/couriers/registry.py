@@ -1,6 +1,5 @@
 """The couriers of this process, each opened once per version of its account, so that tokens last."""
 
-import json
 from typing import Any
 
 import asyncpg
@@ -49,11 +48,11 @@ class Couriers:
 
 def opened_account(row: asyncpg.Record, seal: Seal) -> Account:
     """An account with its credentials."""
-    options: dict[str, Any] = json.loads(row["options"])
+    options: dict[str, Any] = row["options"]
     return Account(
         row["code"],
         row["courier"],
-        json.loads(row["sender"]),
+        row["sender"],
         options,
         seal.open(row["credentials"]),
         row["tracking_link"],

@@ -1,7 +1,6 @@
 """Labels: drawn by us for the own fleet, fetched from the courier once otherwise."""
 
 import asyncio
-import json
 from collections.abc import Iterable
 
 from libs.contracts.common import Address, Money
@@ -50,7 +49,7 @@ async def _own(tx: Transaction, fulfilment: Fulfilment, shipment: Shipment) -> L
     told = consignment(known.order, known.person, shipment, shipment.awb or "") if known else None
     if known is None or told is None:
         raise Conflict("nothing is known of the customer any more")
-    sender = json.loads(account["sender"]) if account else {}
+    sender = account["sender"] if account else {}
     return Label(
         awb=shipment.awb or "",
         order_number=known.order.number,

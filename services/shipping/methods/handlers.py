@@ -1,6 +1,5 @@
 """Commands about delivery methods: each ends in `delivery_method.changed` with the full row."""
 
-import json
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -38,7 +37,7 @@ def changed(row: asyncpg.Record) -> DeliveryMethodChanged:
         code=row["code"],
         kind=DeliveryKind(row["kind"]),
         courier=row["courier"],
-        names=json.loads(row["names"]),
+        names=row["names"],
         active=row["active"],
         price=money("price_minor"),
         free_from=money("free_from_minor"),

@@ -1,6 +1,5 @@
 """The HTTP edge of delivery methods."""
 
-import json
 from typing import Annotated, Any, Self
 
 import asyncpg
@@ -98,7 +97,7 @@ class MethodOut(BaseModel):
         told = handlers.changed(row).model_dump(exclude={"id", "names", "price", "free_from"})
         fact = handlers.changed(row)
         return cls(
-            **told, account=row["account"], names=json.loads(row["names"]), price=fact.price, free_from=fact.free_from
+            **told, account=row["account"], names=row["names"], price=fact.price, free_from=fact.free_from
         )
 
 

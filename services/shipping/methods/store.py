@@ -32,12 +32,6 @@ async def page(tx: Transaction, after: str | None, limit: int) -> Sequence[async
     )
 
 
-async def of_account(tx: Transaction, account: str) -> Sequence[asyncpg.Record]:
-    """The methods of a courier account, locked, by code."""
-    await tx.sql.execute("SELECT FROM delivery_method WHERE account = $1 ORDER BY code FOR UPDATE", account)
-    return await tx.sql.fetch(f"{_WITH_COURIER} WHERE m.account = $1 ORDER BY m.code", account)
-
-
 async def insert(tx: Transaction, method_id: UUID, code: str, kind: str) -> bool:
     """A new method, not in use yet; False when the code is taken."""
     return bool(
@@ -56,7 +50,8 @@ async def update(tx: Transaction, code: str, values: dict[str, Any]) -> None:
     """Write a method under its next version."""
     await tx.sql.execute(
         """UPDATE delivery_method SET version = version + 1, kind = $2, account = $3, names = $4, active = $5,
-               currency = $6, price_minor = $7, free_from_minor = $8, countries = $9, book_when_confirmed = $10, companies_only = $11
+               currency = $6, price_minor = $7, free_from_minor = $8, countries = $9,
+               book_when_confirmed = $10, companies_only = $11
            WHERE code = $1""",
         code,
         values["kind"],

@@ -34,7 +34,7 @@ ENDS = (
     (Status.RETURNED, ShipmentState.RETURNED),
     (Status.LOST, ShipmentState.LOST),
 )
-"""Strongest first: a parcel reported lost and then delivered is delivered. A return after a delivery has another AWB, so
+"""Strongest first: a parcel reported lost, then delivered, is delivered. A return after a delivery has another AWB: so
 `returned` never takes a delivery back."""
 
 

@@ -69,7 +69,8 @@ async def to_poll(tx: Transaction, every: timedelta, limit: int) -> Sequence[asy
     """Shipments whose turn it is; each has its next turn `every` later."""
     return await tx.sql.fetch(  # type: ignore[no-any-return]
         """UPDATE shipment SET next_poll_at = now() + $1 WHERE id IN (
-               SELECT id FROM shipment WHERE next_poll_at <= now() ORDER BY next_poll_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+               SELECT id FROM shipment WHERE next_poll_at <= now() ORDER BY next_poll_at LIMIT $2
+               FOR UPDATE SKIP LOCKED)
            RETURNING id, order_id, account, awb""",
         every,
         limit,
