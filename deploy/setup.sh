@@ -22,6 +22,6 @@ if ! .venv/bin/uv --version 2>/dev/null | grep -qF "uv $(sed -n 's/^uv==\([^ ]*\
   awk '/^[^ ]/ { own = /^uv==/ } own' requirements-dev.lock >.venv/uv.txt
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
 fi
-VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip sync --quiet --require-hashes requirements-dev.lock
+VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip sync --quiet --compile-bytecode --require-hashes requirements-dev.lock
 cp requirements-dev.lock .venv/.installed
 echo "The environment is ready."
