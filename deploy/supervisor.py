@@ -105,8 +105,7 @@ class System:
             self._require_ports()
             self.state.write_environment(self.environment.of_operator())
             await self._start_servers()
-            await _all(self._migrate(), self._start(self.stand_ins))
-            await self._create_topics()
+            await _all(self._prepare(), self._start(self.stand_ins))
             await self._start(self.services)
         except BaseException:
             await self.stop()
@@ -188,17 +187,10 @@ class System:
         if self.kafka:
             await asyncio.to_thread(self.kafka.start)
 
-    async def _migrate(self) -> None:
-        """Bring every database to its service's newest schema."""
-        await _all(
-            *(
-                self._run(f"{process.name}-migrate", [process.module, "migrate"], self.environment.of_service(process))
-                for process in self.processes
-            )
-        )
-
-    async def _create_topics(self) -> None:
-        await self._run("topics", ["libs.events", "topics", "create"], self.environment.of_operator())
+    async def _prepare(self) -> None:
+        """Bring every database to its service's newest schema, and make the topics."""
+        names = [process.name for process in self.processes]
+        await self._run("prepare", ["deploy.prepare", *names], self.environment.of_operator())
 
     async def _run(self, name: str, module: list[str], env: Mapping[str, str]) -> None:
         """Run a command to its end."""
