@@ -1,13 +1,14 @@
 """The Bus on Apache Kafka; see the port for its promises."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
 from aiokafka.structs import TopicPartition as KafkaPlace
 
 from libs.events.bus import Difference, Outcome, Outgoing, Record, Topic, TopicPartition
@@ -16,6 +17,8 @@ from libs.events.kafka import topics as kafka_topics
 from libs.events.kafka.connection import administrator, available, connection
 from libs.events.kafka.publisher import Publisher
 from libs.events.kafka.subscription import KafkaSubscription, record_of
+
+T = TypeVar("T")
 
 
 class KafkaBus:
@@ -48,12 +51,15 @@ class KafkaBus:
     async def lag(self, group: str) -> dict[TopicPartition, int]:
         """See Bus."""
         async with self._admin() as admin:
-            offsets = await admin.list_consumer_group_offsets(group)
-            topics = await _subscribed(admin, group) or {place.topic for place in offsets}
+            offsets = await self._patiently(lambda: admin.list_consumer_group_offsets(group))
+            members = await self._patiently(lambda: _subscribed(admin, group))
+            topics = members or {place.topic for place in offsets}
             places = await _places(admin, topics)
+        if not places:
+            return {}
         async with self._reader() as reader:
-            ends = await reader.end_offsets(places) if places else {}
-            starts = await reader.beginning_offsets(places) if places else {}
+            ends = await reader.end_offsets(places)
+            starts = await reader.beginning_offsets(places)
         read = {place: max(starts[place], offsets[place].offset if place in offsets else 0) for place in places}
         return {TopicPartition(*place): max(0, ends[place] - read[place]) for place in sorted(places)}
 
@@ -62,6 +68,8 @@ class KafkaBus:
         records = []
         async with self._admin() as admin:
             places = await _places(admin, [topic])
+        if not places:
+            return []
         async with self._reader() as reader:
             for place in places:
                 reader.assign([place])
@@ -83,6 +91,17 @@ class KafkaBus:
 
     def _admin(self) -> AbstractAsyncContextManager[AIOKafkaAdminClient]:
         return administrator(self._servers, self._settings)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask again while the cluster only needs time, as a new one does to find a group's coordinator."""
+        async with asyncio.timeout(self._settings.request_timeout):
+            while True:
+                try:
+                    return await ask()
+                except KafkaError as error:
+                    if not error.retriable:
+                        raise
+                await asyncio.sleep(0.1)
 
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
@@ -110,6 +129,8 @@ async def _subscribed(admin: AIOKafkaAdminClient, group: str) -> set[str]:
     topics: set[str] = set()
     for answer in await admin.describe_consumer_groups([group]):
         for described in answer.to_object()["groups"]:
+            if described["error_code"]:
+                raise for_code(described["error_code"])(group)
             for member in described["members"]:
                 if member["member_metadata"]:
                     topics |= set(ConsumerProtocolMemberMetadata.decode(member["member_metadata"]).subscription)

@@ -35,12 +35,24 @@ class Publisher:
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
         self._turn = asyncio.Lock()
+        self._under_way: set[asyncio.Task[list[Outcome]]] = set()
         self._one_by_one: set[TopicPartition] = (
             set()
         )  # a batch of several was refused: find the record that is to blame
 
     async def publish(self, records: Sequence[Outgoing]) -> list[Outcome]:
-        """See Bus."""
+        """See Bus. A caller that gives up stops nothing: what is under way ends in its turn, before anything later."""
+        publishing = asyncio.create_task(self._publish(records))
+        self._under_way.add(publishing)
+        publishing.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(publishing)
+
+    async def close(self) -> None:
+        """Let go of the producer; nothing is under way, or whoever waits for it gets a failure."""
+        async with self._turn:
+            await self._end()
+
+    async def _publish(self, records: Sequence[Outgoing]) -> list[Outcome]:
         outcomes: list[Outcome | None] = [refusal(record) for record in records]
         async with self._turn:
             sound = False
@@ -53,11 +65,6 @@ class Publisher:
                 if not sound:
                     await self._end()
         return [outcome or Failed("not tried") for outcome in outcomes]
-
-    async def close(self) -> None:
-        """Let go of the producer; nothing is under way, or whoever waits for it gets a failure."""
-        async with self._turn:
-            await self._end()
 
     async def _send(self, records: Sequence[Outgoing], outcomes: list[Outcome | None]) -> bool:
         """Fill in the outcomes that are still open; whether the producer is as good as before."""

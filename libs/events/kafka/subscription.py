@@ -64,13 +64,16 @@ class KafkaSubscription:
     async def joined(self) -> AsyncIterator["KafkaSubscription"]:
         """Be a member inside; hand over at the end. BusUnavailableError when the cluster is away at the start."""
         self._consumer = AIOKafkaConsumer(**self._how)
-        self._consumer.subscribe(self._topics, listener=self._revocations)
+        starting = asyncio.create_task(self._consumer.start())
         try:
             with available():
-                await asyncio.wait_for(self._consumer.start(), 3 * self._request_timeout)
+                # the client leaks connections when its start is cancelled midway
+                await asyncio.wait_for(asyncio.shield(starting), 3 * self._request_timeout)
+            # subscribed before the start, the client would insist that all topics exist
+            self._consumer.subscribe(self._topics, listener=self._revocations)
             yield self
         finally:
-            await _closed(self._consumer)
+            await _closed(self._consumer, starting)
 
     async def poll(self, limit: int, wait: float) -> Mapping[TopicPartition, Sequence[Record]]:
         """See Subscription."""
@@ -183,18 +186,22 @@ def record_of(message: Any) -> Record:
     )
 
 
-async def _closed(consumer: AIOKafkaConsumer) -> None:
+async def _closed(consumer: AIOKafkaConsumer, starting: "asyncio.Task[None]") -> None:
     """Leave the group, in bounded time, whatever happens meanwhile."""
-    stopping = asyncio.ensure_future(consumer.stop())
+    stopping = asyncio.create_task(_stop(consumer, starting))
     try:
-        done, _ = await asyncio.wait([stopping], timeout=_CLOSING)
+        await asyncio.shield(stopping)
     except asyncio.CancelledError:
-        stopping.cancel()
+        await asyncio.wait([stopping])  # it is bounded
         raise
-    if not done:
-        stopping.cancel()
-        await asyncio.wait([stopping], timeout=1)
-        with suppress(KafkaError, OSError, TimeoutError):
+
+
+async def _stop(consumer: AIOKafkaConsumer, starting: "asyncio.Task[None]") -> None:
+    await asyncio.wait([starting], timeout=_CLOSING)
+    if starting.done() and not starting.cancelled():
+        starting.exception()  # said to whoever waited for it
+    try:
+        await asyncio.wait_for(consumer.stop(), _CLOSING)
+    except (KafkaError, OSError):  # with TimeoutError
+        with suppress(KafkaError, OSError):
             await asyncio.wait_for(consumer._client.close(), 1)  # noqa: SLF001 - `stop` had its chance
-    elif not stopping.cancelled():
-        stopping.exception()
