@@ -1,0 +1,53 @@
+"""Facts that payments reads: all about orders leads to one function."""
+
+from libs.contracts.orders import (
+    OrderCancelled,
+    OrderCancelRefused,
+    OrderCancelRequested,
+    OrderChanged,
+    OrderCompleted,
+    OrderConfirmed,
+    OrderCreated,
+    OrderDelivered,
+    OrderExpiring,
+    OrderFact,
+    OrderHeld,
+    OrderPaid,
+    OrderReady,
+    OrderReleased,
+    OrderReopened,
+    OrderReserved,
+    OrderReturned,
+    OrderShipped,
+)
+from libs.events.consumer import Consumer
+from libs.events.transaction import Transaction
+from libs.service import keys
+from services.payments import handlers
+
+consumer = Consumer("payments")
+keys.register(consumer)
+
+
+@consumer.on(
+    OrderCreated,
+    OrderReserved,
+    OrderConfirmed,
+    OrderReady,
+    OrderChanged,
+    OrderExpiring,
+    OrderCancelRequested,
+    OrderCancelRefused,
+    OrderCancelled,
+    OrderReopened,
+    OrderHeld,
+    OrderReleased,
+    OrderPaid,
+    OrderShipped,
+    OrderDelivered,
+    OrderReturned,
+    OrderCompleted,
+)
+async def order_told(tx: Transaction, event: OrderFact) -> None:
+    """Open, take, give back or let go of the order's money, as its newest snapshot asks."""
+    await handlers.bring(tx, event.order)

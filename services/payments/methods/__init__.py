@@ -1,0 +1,1 @@
+"""Payment methods: what a shop offers, and how each moves money."""
