@@ -158,22 +158,24 @@ class PostgresSubscription:
                 self._positions[place] = batch[place][-1].offset + 1
         return batch
 
-    async def _enter(self) -> None:
+    async def _enter(self) -> int:
         async with self._connections.use() as connection:
-            self._heard, changed = await self._membership.enter(connection)
+            generation, changed = await self._membership.enter(connection)
+        self._heard = generation
         if changed:
             self._wake.group(self._membership.group)
+        return generation
 
     async def _rebalance(self) -> None:
-        await self._enter()
-        if self._heard == self._generation:
+        generation = await self._enter()
+        if generation == self._generation:
             return  # old news; reading goes on where it was
         async with self._connections.use() as connection:
-            positions = await self._membership.positions(connection, self._heard)
+            positions = await self._membership.positions(connection, generation)
         if positions is None:
             self._heard = -1
-        else:
-            self._positions, self._paused, self._generation = positions, set(), self._heard
+        else:  # under what was asked for: news that came meanwhile stands in `_heard`, for the next turn
+            self._positions, self._paused, self._generation = positions, set(), generation
 
     async def _leave(self) -> None:
         async with self._connections.use() as connection:
