@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -103,11 +104,10 @@ def cleaning(context: Context[Any]) -> Loop:
 async def serve_api(service: Service[Any], context: Context[Any], stop: asyncio.Event) -> None:
     """Serve HTTP until `stop`; requests in hand are finished."""
     settings = context.settings
+    listening = _listening(settings.host, settings.port)
     server = _Server(
         uvicorn.Config(
             make_app(service, context),
-            host=settings.host,
-            port=settings.port,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -118,12 +118,22 @@ async def serve_api(service: Service[Any], context: Context[Any], stop: asyncio.
             timeout_graceful_shutdown=round(settings.stop_within.total_seconds()),
         )
     )
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve([listening]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     stopping.cancel()
     await serving
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise OSError(
+            f"cannot listen on {host} port {port}: {error.strerror}; another one is a setting (..._PORT)"
+        ) from error
 
 
 class _Server(uvicorn.Server):

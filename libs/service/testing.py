@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from inspect import isawaitable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import httpx
 
@@ -73,14 +73,22 @@ async def running(
     assert fine, "a part of the service broke: see the log"  # noqa: S101 - for tests
 
 
+@overload
 async def until(
-    predicate: Callable[[], T | Awaitable[T]], within: float = PATIENCE, *, every: float = 0.02, why: str = ""
-) -> T:
+    predicate: Callable[[], Awaitable[T]], within: float = ..., *, every: float = ..., why: str = ...
+) -> T: ...
+
+
+@overload
+async def until(predicate: Callable[[], T], within: float = ..., *, every: float = ..., why: str = ...) -> T: ...
+
+
+async def until(predicate: Callable[[], Any], within: float = PATIENCE, *, every: float = 0.02, why: str = "") -> Any:
     """Ask until the answer is truthy and return it; AssertionError with the last answer when that takes too long."""
     deadline = time.monotonic() + within
     while True:
         answer = predicate()
-        found: T = await answer if isawaitable(answer) else answer
+        found = await answer if isawaitable(answer) else answer
         if found:
             return found
         assert time.monotonic() < deadline, f"not within {within} s: {why or predicate}, last answer {found!r}"  # noqa: S101

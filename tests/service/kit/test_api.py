@@ -36,7 +36,7 @@ async def test_a_command_commits_before_it_answers_and_its_fact_is_published(sam
 
 async def test_a_correlation_id_that_is_none_is_replaced(api: ServiceClient) -> None:
     answer = await api.get("/v1/mugs", headers={"X-Correlation-Id": "robert'); drop table"})
-    assert UUID(answer.headers["x-correlation-id"])
+    assert UUID(answer.headers["x-correlation-id"]).version == 7
 
 
 async def test_a_lost_update_is_refused(api: ServiceClient) -> None:
@@ -164,7 +164,12 @@ async def test_what_breaks_is_a_500_without_its_inside(api: ServiceClient, caplo
 
 
 async def test_too_many_requests_of_one_principal_are_429_and_others_go_on(sample_url: str, bus_url: str) -> None:
-    limits = {"requests_per_second": 0.01, "requests_burst": 3, "public_per_second": 0.01, "public_burst": 2}
+    limits: dict[str, Any] = {
+        "requests_per_second": 0.01,
+        "requests_burst": 3,
+        "public_per_second": 0.01,
+        "public_burst": 2,
+    }
     async with running(sample, sample_url, bus_url, parts=("api",), **limits) as api:
         statuses = [(await api.get("/v1/mugs")).status_code for _ in range(5)]
         assert statuses == [200, 200, 200, 429, 429]
@@ -205,5 +210,6 @@ async def test_the_access_log_holds_no_path_query_or_body(api: ServiceClient, ca
     caplog.set_level("INFO", "comanda.access")
     await api.put("/v1/mugs/0198a0c0-0000-7000-8000-000000000000?q=secret-query", json={"name": "secret-body"})
     (line,) = [record for record in caplog.records if record.name == "comanda.access"]
-    assert (line.route, line.status, line.method) == ("/v1/mugs/{mug_id}", 404, "PUT")
-    assert not {"secret-query", "secret-body", "0198a0c0"} & set(str(line.__dict__).replace("'", " ").split())
+    told = vars(line)
+    assert (told["route"], told["status"], told["method"]) == ("/v1/mugs/{mug_id}", 404, "PUT")
+    assert not any(secret in str(told) for secret in ("secret-query", "secret-body", "0198a0c0"))

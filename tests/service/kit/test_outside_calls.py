@@ -100,9 +100,8 @@ async def swept(uow: UnitOfWork, calls: OutsideCalls, errand: UUID, *states: Cal
         row = await row_of(uow, errand)
         return row if row["call_state"] in states else None
 
-    row = await until(settled)
-    assert row is not None
-    return row
+    assert await until(settled)
+    return await row_of(uow, errand)
 
 
 async def test_what_is_due_is_called_once_and_recorded(uow: UnitOfWork, other_side: Outside) -> None:
@@ -191,11 +190,10 @@ async def test_too_many_requests_wait_and_repeat_the_same_row(uow: UnitOfWork, o
     await calls.due_round()
     row = await row_of(uow, errand)
     assert (row["call_state"], row["last_error"], other_side.recorded) == ("due", "429", [])
-    await until(lambda: other_side.recorded or calls.due_round())
 
     async def done() -> bool:
         await calls.due_round()
-        return (await row_of(uow, errand))["call_state"] == "succeeded"
+        return bool((await row_of(uow, errand))["call_state"] == "succeeded")
 
     await until(done)
     assert other_side.called == {errand: 3}
@@ -336,7 +334,8 @@ async def test_a_zombie_that_overslept_in_the_call_does_not_record(uow: UnitOfWo
 
 async def test_an_outcome_that_cannot_be_recorded_is_looked_up(uow: UnitOfWork, other_side: Outside) -> None:
     calls = calls_of(uow, other_side, lease=timedelta(milliseconds=500))
-    record, failed = calls.record, []
+    record = calls.record
+    failed: list[Answer] = []
 
     async def fails_once(tx: Transaction, row: Row, answer: Answer) -> None:
         if not failed:
