@@ -1,0 +1,36 @@
+"""`python -m services.orders [all|api|worker|relay|migrate]`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from libs.service.loops import Loop
+from libs.service.main import main
+from libs.service.service import Context, Service
+from services.orders.channels import routes as channels
+from services.orders.consumers import consumer
+from services.orders.customers import routes as customers
+from services.orders.desk import routes as desk
+from services.orders.lifecycle import deadlines
+from services.orders.lifecycle import routes as lifecycle
+from services.orders.placing import routes as placing
+from services.orders.settings import Settings
+
+
+def loops(context: Context[Settings]) -> Sequence[Loop]:
+    """The timers of orders."""
+    return (deadlines.loop(context.uow, context.settings.deadlines_every),)
+
+
+service = Service(
+    name="orders",
+    settings=Settings,
+    routers=(placing.router, desk.router, lifecycle.router, customers.router, channels.router),
+    consumer=consumer,
+    migrations=Path(__file__).parent / "migrations",
+    loops=loops,
+    feed=("order.created",),
+    description="Orders, customers, channels, sellers and API keys.",
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main(service))

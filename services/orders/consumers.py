@@ -1,0 +1,9 @@
+"""Everything that orders hears."""
+
+from libs.events.consumer import Consumer
+from services.orders.lifecycle import consumers as lifecycle
+from services.orders.placing import consumers as placing
+
+consumer = Consumer("orders")
+lifecycle.register(consumer)
+placing.register(consumer)

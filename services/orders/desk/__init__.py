@@ -1,0 +1,1 @@
+"""What people and programs read of orders: lists, one order whole, its timeline, and the feed of new ones."""

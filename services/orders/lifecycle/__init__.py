@@ -1,0 +1,1 @@
+"""An order and what happens to it: lines, holds, what other services said, the next step, the timeline, deadlines."""

@@ -1,0 +1,191 @@
+"""Every statement about an order that moves: lock it, read it, write it back."""
+
+import json
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from libs.contracts.common import Person, PickupPoint
+from libs.contracts.inventory import ReservationSnapshot
+from libs.contracts.orders import (
+    CancelReason,
+    DeliveryKind,
+    FulfilmentAxis,
+    GiveBack,
+    HoldKind,
+    Lifecycle,
+    OnShortage,
+    PaymentAxis,
+    PaymentKind,
+    StockAxis,
+)
+from libs.contracts.payments import PaymentSnapshot
+from libs.contracts.shipping import FulfilmentSnapshot
+from libs.events.transaction import Transaction
+from services.orders.lifecycle.axes import Heard, Part
+from services.orders.lifecycle.domain import Hold, Line, Order
+
+_ENUMS: dict[str, type[StrEnum]] = {
+    "on_shortage": OnShortage,
+    "lifecycle": Lifecycle,
+    "stock": StockAxis,
+    "payment": PaymentAxis,
+    "fulfilment": FulfilmentAxis,
+    "delivery_kind": DeliveryKind,
+    "payment_kind": PaymentKind,
+    "cancel_wanted": CancelReason,
+    "cancel_reason": CancelReason,
+    "give_back": GiveBack,
+}
+PARTS: dict[str, type[ReservationSnapshot] | type[PaymentSnapshot] | type[FulfilmentSnapshot]] = {
+    "reservation": ReservationSnapshot,
+    "payment": PaymentSnapshot,
+    "fulfilment": FulfilmentSnapshot,
+}
+MOVING = (
+    *("version", "events", "lifecycle", "stock", "payment", "fulfilment", "round", "reserved_once", "ready"),
+    *("cancel_request", "cancel_wanted", "expiring", "reserve_until", "cancel_reason", "give_back", "paid_told"),
+    *("delivered_told", "shipped_told", "returned_told", "delivery_kind", "payment_kind", "reserve_minutes"),
+)
+"""The columns that change after an order was placed."""
+_FIXED = (
+    *("id", "number", "channel", "external_id", "language", "placed_at", "historic", "on_shortage", "currency"),
+    *("goods", "delivery", "charges", "discounts", "total", "delivery_method", "payment_method", "customer_id"),
+)
+_READ = f"SELECT {', '.join((*_FIXED, *MOVING))}, person, pickup_point, now() AS read_at FROM orders WHERE id = $1"  # noqa: S608 - constants
+SUMMARY = """
+SELECT o.id, o.number, o.version, o.channel, o.external_id, o.placed_at, o.historic, o.lifecycle, o.stock, o.payment,
+       o.fulfilment, o.cancel_request, o.cancel_reason, o.currency, o.total, o.customer_id, o.person->>'name' AS name,
+       ARRAY(SELECT DISTINCT kind FROM hold WHERE order_id = o.id AND lifted_at IS NULL ORDER BY kind) AS holds
+FROM orders o
+"""
+_SAVE = f"UPDATE orders SET {', '.join(f'{name} = ${n}' for n, name in enumerate(MOVING, 2))} WHERE id = $1"  # noqa: S608 - constants
+_LINES = """
+SELECT id, position, sku, name, unit, unit_price, total, quantity, vat_rate, weight_g, ships, cut
+FROM order_line WHERE order_id = $1 ORDER BY position
+"""
+_HOLDS = """
+SELECT id, kind, about, reason, placed_at, placed_by, fields, lifted_at, lifted_by
+FROM hold WHERE order_id = $1 ORDER BY placed_at, id
+"""
+_PARTS = "SELECT kind, part_id, snapshot, seen FROM order_part WHERE order_id = $1 ORDER BY part_id"
+_HOLD = """
+INSERT INTO hold (id, order_id, kind, about, reason, fields, placed_at, placed_by, lifted_at, lifted_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (id) DO UPDATE SET lifted_at = excluded.lifted_at, lifted_by = excluded.lifted_by
+"""
+_PART = """
+INSERT INTO order_part (order_id, kind, part_id, version, snapshot, seen) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (order_id, kind, part_id)
+DO UPDATE SET version = excluded.version, snapshot = excluded.snapshot, seen = excluded.seen
+"""
+
+
+async def locked(tx: Transaction, order_id: UUID) -> tuple[Order, datetime] | None:
+    """The order under its lock, and the database's time; None when there is no such order."""
+    return await _loaded(tx, f"{_READ} FOR UPDATE", order_id)
+
+
+async def read(tx: Transaction, order_id: UUID) -> Order | None:
+    """The order as it is, for looking at."""
+    found = await _loaded(tx, _READ, order_id)
+    return found[0] if found else None
+
+
+async def summary(tx: Transaction, order_id: UUID) -> dict[str, Any]:
+    """What a list shows of an order that there is."""
+    return dict(await tx.sql.fetchrow(f"{SUMMARY} WHERE o.id = $1", order_id))
+
+
+async def _loaded(tx: Transaction, statement: str, order_id: UUID) -> tuple[Order, datetime] | None:
+    row = await tx.sql.fetchrow(statement, order_id)
+    if row is None:
+        return None
+    order = _order(dict(row))
+    order.lines = [Line(**line) for line in await tx.sql.fetch(_LINES, order_id)]
+    order.holds = [_hold(dict(hold)) for hold in await tx.sql.fetch(_HOLDS, order_id)]
+    order.heard = _heard(await tx.sql.fetch(_PARTS, order_id))
+    return order, row["read_at"]
+
+
+def _order(row: dict[str, Any]) -> Order:
+    row.pop("read_at")
+    for name, kind in _ENUMS.items():
+        row[name] = kind(row[name]) if row[name] is not None else None
+    person, point = row.pop("person"), row.pop("pickup_point")
+    return Order(
+        **row,
+        person=Person.model_validate(person) if person else None,
+        pickup_point=PickupPoint.model_validate(point) if point else None,
+    )
+
+
+def _hold(row: dict[str, Any]) -> Hold:
+    return Hold(**(row | {"kind": HoldKind(row["kind"])}))
+
+
+def _heard(rows: list[Any]) -> Heard:
+    heard = Heard()
+    for row in rows:
+        heard.learn(PARTS[row["kind"]].model_validate(row["snapshot"]))
+        if row["seen"]:
+            heard.seen[row["part_id"]] = set(row["seen"])
+    return heard
+
+
+async def save(tx: Transaction, order: Order) -> None:
+    """Write back what moves of an order."""
+    await tx.sql.execute(_SAVE, order.id, *(getattr(order, name) for name in MOVING))
+
+
+async def save_cuts(tx: Transaction, order: Order) -> None:
+    """Write back what was cut of each line."""
+    cuts = [(line.id, line.cut) for line in order.lines if line.cut]
+    await tx.sql.execute(
+        "UPDATE order_line l SET cut = c.cut FROM unnest($1::uuid[], $2::bigint[]) AS c(id, cut) WHERE l.id = c.id",
+        [line for line, _ in cuts],
+        [cut for _, cut in cuts],
+    )
+
+
+async def save_holds(tx: Transaction, order: Order, holds: list[Hold]) -> None:
+    """Write these holds of an order."""
+    await tx.sql.executemany(
+        _HOLD,
+        [
+            (h.id, order.id, h.kind, h.about, h.reason, json.dumps(h.fields), h.placed_at, h.placed_by)
+            + (h.lifted_at, h.lifted_by)
+            for h in holds
+        ],
+    )
+
+
+async def save_part(tx: Transaction, order: Order, part: Part) -> None:
+    """Keep what a service said about an order; `part` is the newest that the order has heard."""
+    kind = next(name for name, model in PARTS.items() if isinstance(part, model))
+    seen = sorted(order.heard.seen.get(part.id, ()))
+    await tx.sql.execute(_PART, order.id, kind, part.id, part.version, part.model_dump_json(), seen)
+
+
+async def due(tx: Transaction, batch: int) -> list[UUID]:
+    """Open orders whose deadline has come by the database's clock, locked; those that somebody else has are left out."""
+    rows = await tx.sql.fetch(
+        """SELECT id FROM orders WHERE reserve_until <= now() AND expiring IS NULL AND lifecycle = 'open'
+           ORDER BY reserve_until LIMIT $1 FOR UPDATE SKIP LOCKED""",
+        batch,
+    )
+    return [row["id"] for row in rows]
+
+
+async def learn_work(tx: Transaction, order_id: UUID, values: tuple[Any, ...]) -> None:
+    """Keep the newest about work that stands still; `values`: work, version, service, kind, what, since, next_try, cleared."""
+    await tx.sql.execute(
+        """INSERT INTO order_work (order_id, work, version, service, kind, what, since, next_try, cleared)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+           ON CONFLICT (work) DO UPDATE SET version = excluded.version, kind = excluded.kind, what = excluded.what,
+               since = excluded.since, next_try = excluded.next_try, cleared = excluded.cleared
+           WHERE order_work.version < excluded.version""",
+        order_id,
+        *values,
+    )

@@ -1,0 +1,164 @@
+"""Every statement of taking an order in: as many for one line as for a thousand."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from libs.contracts.orders import OnShortage
+from libs.contracts.payments import PaymentMethodChanged
+from libs.contracts.shipping import DeliveryMethodChanged
+from libs.events.transaction import Transaction
+from services.orders.lifecycle.domain import Order
+from services.orders.lifecycle.store import MOVING
+from services.orders.placing.domain import KnownChannel, Methods
+from services.orders.placing.place import Placed
+
+_SURROUNDINGS = """
+SELECT c.code, c.kind, s.series, c.languages, c.on_shortage, c.time_zone, now() AS now,
+       (SELECT fact FROM known_delivery_method WHERE code = $2 ORDER BY version DESC LIMIT 1) AS delivery,
+       (SELECT fact FROM known_payment_method WHERE code = $3 ORDER BY version DESC LIMIT 1) AS payment,
+       o.id AS known_id, o.request_hash AS known_hash
+FROM channel c JOIN seller s ON s.code = c.seller
+LEFT JOIN orders o ON o.channel = c.code AND o.external_id = $4
+WHERE c.code = $1
+"""
+_ORDER = (
+    *("id", "number", "channel", "external_id", "language", "placed_at", "historic", "on_shortage", "currency"),
+    *("goods", "delivery", "charges", "discounts", "total", "delivery_method", "payment_method", "customer_id"),
+    *MOVING,
+)
+_LINE = {
+    "id": "uuid",
+    "position": "int",
+    "sku": "text",
+    "ean": "text",
+    "name": "text",
+    "options": "text",
+    "category": "text",
+    "image_url": "text",
+    "quantity": "bigint",
+    "unit": "text",
+    "unit_price": "bigint",
+    "discount": "bigint",
+    "promotion": "text",
+    "vat_rate": "text",
+    "weight_g": "bigint",
+    "unit_cost": "text",
+    "components": "text",
+    "attributes": "text",
+    "ships": "boolean",
+    "total": "bigint",
+}
+_ADJUSTMENT = {
+    "position": "int",
+    "sign": "text",
+    "kind": "text",
+    "code": "text",
+    "name": "text",
+    "amount": "bigint",
+    "vat_rate": "text",
+}
+_JSON = frozenset({"options", "unit_cost", "components", "attributes"})
+
+
+def _insert(table: str, columns: dict[str, str], extra: str = "") -> str:
+    """One statement for any number of rows of an order; `extra`: columns that begin at zero."""
+    names = ", ".join(columns)
+    values = ", ".join(f"{name}::jsonb" if name in _JSON else name for name in columns)
+    arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(columns.values(), 2))
+    more, zero = (f", {extra}", ", 0") if extra else ("", "")
+    return (
+        f"INSERT INTO {table} (order_id, {names}{more}) SELECT $1, {values}{zero} FROM unnest({arrays}) AS r({names})"
+    )
+
+
+_LINES = _insert("order_line", _LINE, "cut")
+_ADJUSTMENTS = _insert("order_adjustment", _ADJUSTMENT)
+
+
+class OtherOrderError(Exception):
+    """Another transaction has just taken an order of this channel and external id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an order is judged by, read in one statement."""
+
+    channel: KnownChannel
+    methods: Methods
+    now: datetime
+    known: tuple[UUID, bytes] | None  # the order of this channel and external id, and the hash of what was submitted
+
+
+async def surroundings(
+    tx: Transaction, channel: str, delivery: str | None, payment: str | None, external_id: str | None
+) -> Surroundings | None:
+    """The channel, the methods as last heard, and the order that may be here already; None without such a channel."""
+    row = await tx.sql.fetchrow(_SURROUNDINGS, channel, delivery, payment, external_id)
+    if row is None:
+        return None
+    return Surroundings(
+        KnownChannel(
+            row["code"],
+            row["kind"],
+            row["series"],
+            tuple(row["languages"]),
+            OnShortage(row["on_shortage"]),
+            row["time_zone"],
+        ),
+        Methods(
+            DeliveryMethodChanged.model_validate(row["delivery"]) if row["delivery"] else None,
+            PaymentMethodChanged.model_validate(row["payment"]) if row["payment"] else None,
+        ),
+        row["now"],
+        (row["known_id"], row["known_hash"]) if row["known_id"] else None,
+    )
+
+
+async def next_number(tx: Transaction, sequence: str) -> int:
+    """The next of a series; numbers may have holes."""
+    found: int = await tx.sql.fetchval("SELECT nextval($1::text::regclass)", f'"{sequence}"')
+    return found
+
+
+async def insert(tx: Transaction, placed: Placed) -> None:
+    """Write the order's rows; OtherOrderError when somebody was faster."""
+    order = placed.order
+    values = {name: getattr(order, name) for name in _ORDER} | placed.row | {"taken_by": tx.cause.actor}
+    columns, places = ", ".join(values), ", ".join(f"${n}" for n in range(1, len(values) + 1))
+    done = await tx.sql.execute(
+        f"INSERT INTO orders ({columns}) VALUES ({places}) ON CONFLICT (channel, external_id) DO NOTHING",  # noqa: S608 - our own columns
+        *values.values(),
+    )
+    if done != "INSERT 0 1":
+        raise OtherOrderError
+    await tx.sql.execute(_LINES, order.id, *(placed.lines[name] for name in _LINE))
+    if placed.adjustments["position"]:
+        await tx.sql.execute(_ADJUSTMENTS, order.id, *(placed.adjustments[name] for name in _ADJUSTMENT))
+
+
+async def count_events(tx: Transaction, order: Order) -> None:
+    """Keep how many rows its timeline has."""
+    await tx.sql.execute("UPDATE orders SET events = $2 WHERE id = $1", order.id, order.events)
+
+
+async def learn_delivery(tx: Transaction, fact: DeliveryMethodChanged) -> None:
+    """Keep the newest state of a delivery method."""
+    await _learn(tx, "known_delivery_method", fact)
+
+
+async def learn_payment(tx: Transaction, fact: PaymentMethodChanged) -> None:
+    """Keep the newest state of a payment method."""
+    await _learn(tx, "known_payment_method", fact)
+
+
+async def _learn(tx: Transaction, table: str, fact: DeliveryMethodChanged | PaymentMethodChanged) -> None:
+    await tx.sql.execute(
+        f"""INSERT INTO {table} AS k (id, version, code, fact) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (id) DO UPDATE SET version = excluded.version, code = excluded.code, fact = excluded.fact
+            WHERE k.version < excluded.version""",  # noqa: S608 - one of two constants
+        fact.id,
+        fact.version,
+        fact.code,
+        fact.model_dump_json(),
+    )

@@ -1,0 +1,12 @@
+"""Every table of orders in one metadata."""
+
+from services.orders.base import metadata
+from services.orders.channels import tables as channels
+from services.orders.customers import tables as customers
+from services.orders.lifecycle import tables as lifecycle
+from services.orders.placing import tables as placing
+
+TABLES = (channels, customers, lifecycle, placing)
+"""The modules that fill the metadata."""
+
+__all__ = ["TABLES", "metadata"]
