@@ -116,21 +116,22 @@ TOPICS: tuple[Topic, ...] = (
     *_facts("inventory", ("orders",), "item.changed", compacted=True),
     *_facts(
         "payments",
-        ("orders", "notifications"),
-        *("payment.pending", "payment.authorized", "payment.received", "payment.failed", "payment.expired"),
+        ("orders",),
+        *("payment.authorized", "payment.received", "payment.failed", "payment.expired"),
         *("payment.voided", "payment.refunded", "payment.disputed"),
     ),
+    *_facts("payments", ("orders", "notifications"), "payment.pending"),
     *_facts("payments", ("orders",), "payment_method.changed", compacted=True),
     *_facts(
         "shipping",
-        ("orders", "notifications"),
+        ("orders",),
         *("shipment.created", "shipment.dispatched", "shipment.tracked", "shipment.delivered", "shipment.failed"),
         *("shipment.lost", "shipment.returned", "shipment.cancelled", "shipment.kept"),
     ),
     *_facts("shipping", ("orders",), "delivery_method.changed", compacted=True),
     *_facts("notifications", ("orders",), "notification.sent", "notification.failed"),
     *_facts(("shipping", "payments", "inventory"), ("orders",), "cost.recorded"),
-    *_facts(SERVICE_NAMES, ("orders", "notifications"), "work.stuck", "work.cleared"),
+    *_facts(SERVICE_NAMES, ("orders",), "work.stuck", "work.cleared"),
 )
 
 DEVELOPMENT = (  # settings that make a person wait less, and links that lead here

@@ -1,0 +1,158 @@
+"""Every statement of notifications."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+
+from libs.contracts.orders import ChannelChanged, OrderFact
+from libs.events.contract import Event
+from libs.events.transaction import Transaction
+
+Row = dict[str, Any]
+_SHOWN = """id, version, order_id, kind, recipient, language, subject, call_state, due_at, attempts, last_error, doubts,
+    resend_of, cause, created_at, sent_at"""
+
+
+class MessageRow:
+    """A message's row as what emits its facts."""
+
+    __tablename__: ClassVar[str] = "message"
+    noun: ClassVar[str] = "message"
+
+    def __init__(self, message_id: UUID) -> None:
+        self.id = message_id
+
+
+async def add_message(tx: Transaction, row: Row) -> bool:
+    """Keep a message, unless one of this cause, kind and recipient is there; whether it is new."""
+    names = ", ".join(row)
+    places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+    added = await tx.sql.fetchval(
+        f"INSERT INTO message ({names}) VALUES ({places}) ON CONFLICT (cause, kind, recipient) DO NOTHING RETURNING id",  # noqa: S608 - names of our own
+        *row.values(),
+    )
+    return added is not None
+
+
+async def sent(tx: Transaction, message_id: UUID) -> int:
+    """Note that the mail server took it; the new version."""
+    return int(
+        await tx.sql.fetchval(
+            "UPDATE message SET sent_at = now(), version = version + 1 WHERE id = $1 RETURNING version", message_id
+        )
+    )
+
+
+async def changed(tx: Transaction, message_id: UUID, *, doubts: int = 0) -> int:
+    """Note that something became of it, or that one more copy may exist; the new version."""
+    return int(
+        await tx.sql.fetchval(
+            "UPDATE message SET doubts = doubts + $2, version = version + 1 WHERE id = $1 RETURNING version",
+            message_id,
+            doubts,
+        )
+    )
+
+
+async def locked(tx: Transaction, message_id: UUID) -> Row | None:
+    """A message, locked."""
+    found = await tx.sql.fetchrow("SELECT * FROM message WHERE id = $1 FOR UPDATE", message_id)
+    return dict(found) if found else None
+
+
+async def message(tx: Transaction, message_id: UUID) -> Row | None:
+    """A message with its text."""
+    found = await tx.sql.fetchrow(f"SELECT {_SHOWN}, text, html FROM message WHERE id = $1", message_id)  # noqa: S608 - a constant
+    return dict(found) if found else None
+
+
+async def page(
+    tx: Transaction, order_id: UUID | None, states: Sequence[str] | None, before: UUID | None, limit: int
+) -> list[Row]:
+    """Messages without their text, newest first."""
+    rows = await tx.sql.fetch(
+        f"""SELECT {_SHOWN} FROM message
+            WHERE ($1::uuid IS NULL OR order_id = $1) AND ($2::text[] IS NULL OR call_state = ANY($2))
+              AND ($3::uuid IS NULL OR id < $3)
+            ORDER BY id DESC LIMIT $4""",  # noqa: S608 - a constant
+        order_id,
+        states,
+        before,
+        limit,
+    )
+    return [dict(row) for row in rows]
+
+
+async def learn_channel(tx: Transaction, event: ChannelChanged) -> bool:
+    """Keep the newest state of a channel; whether this is it."""
+    code = await tx.sql.fetchval(
+        """INSERT INTO known_channel (code, version, fact) VALUES ($1, $2, $3)
+           ON CONFLICT (code) DO UPDATE SET version = excluded.version, fact = excluded.fact
+           WHERE known_channel.version < excluded.version RETURNING code""",
+        event.code,
+        event.version,
+        event.model_dump_json(),
+    )
+    return code is not None
+
+
+async def channel(tx: Transaction, code: str) -> ChannelChanged | None:
+    """A channel as it is known; None when nobody has told of it.
+
+    Then its row is made and locked, so that whoever tells of it now waits for us and finds what waits for it.
+    """
+    fact = await tx.sql.fetchval("SELECT fact FROM known_channel WHERE code = $1", code)
+    if fact is None:
+        await tx.sql.execute("INSERT INTO known_channel (code, version) VALUES ($1, 0) ON CONFLICT DO NOTHING", code)
+        fact = await tx.sql.fetchval("SELECT fact FROM known_channel WHERE code = $1 FOR UPDATE", code)
+    return ChannelChanged.model_validate_json(fact) if fact else None
+
+
+async def learn_order(tx: Transaction, event: OrderFact) -> None:
+    """Keep the newest state of an order, as far as letters need it."""
+    order, person = event.order, event.person
+    company = person.company.name if person and person.company else None
+    await tx.sql.execute(
+        """INSERT INTO known_order (id, version, number, channel, language, historic, email, name)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+           ON CONFLICT (id) DO UPDATE SET version = excluded.version, number = excluded.number,
+               channel = excluded.channel, language = excluded.language, historic = excluded.historic,
+               email = excluded.email, name = excluded.name
+           WHERE known_order.version < excluded.version""",
+        order.id,
+        order.version,
+        order.number,
+        order.channel,
+        order.language,
+        order.historic,
+        person.email if person else None,
+        (person.name or company) if person else None,
+    )
+
+
+async def order(tx: Transaction, order_id: UUID) -> Row | None:
+    """An order as it is known; None when nobody has told of it, its row then made and locked, as for a channel."""
+    found = await tx.sql.fetchrow("SELECT * FROM known_order WHERE id = $1 AND version > 0", order_id)
+    if found is None:
+        await tx.sql.execute("INSERT INTO known_order (id, version) VALUES ($1, 0) ON CONFLICT DO NOTHING", order_id)
+        found = await tx.sql.fetchrow("SELECT * FROM known_order WHERE id = $1 FOR UPDATE", order_id)
+    return dict(found) if found and found["version"] > 0 else None
+
+
+async def wait(tx: Transaction, fact_id: UUID, waits_for: str, event: Event) -> None:
+    """Keep a fact until what it waits for is known."""
+    await tx.sql.execute(
+        "INSERT INTO waiting_fact (id, waits_for, topic, fact) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        fact_id,
+        waits_for,
+        event.topic,
+        event.model_dump_json(),
+    )
+
+
+async def no_longer_waiting(tx: Transaction, waits_for: str) -> list[Row]:
+    """Take the facts that waited for this, oldest first."""
+    rows = await tx.sql.fetch(
+        "DELETE FROM waiting_fact WHERE waits_for = $1 RETURNING id, topic, fact, since", waits_for
+    )
+    return [dict(row) for row in sorted(rows, key=lambda row: (row["since"], row["id"]))]

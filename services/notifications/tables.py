@@ -1,0 +1,76 @@
+"""The tables as SQLModel sees them: messages, what is known of channels and orders, and facts that wait for those."""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from libs.service.outside import DueColumns
+
+
+class Table(SQLModel, registry=registry()):
+    """The base of this service's tables."""
+
+
+class Message(Table, DueColumns, table=True):
+    """A letter as it is sent, with the call to the mail server that it asks for."""
+
+    noun: ClassVar[str] = "message"
+
+    id: UUID = Field(primary_key=True)
+    fact_sequence: int = Field(default=0, sa_type=BigInteger)
+    version: int = Field(default=1, sa_type=BigInteger)
+    order_id: UUID | None = None
+    cause: UUID
+    kind: str
+    recipient: str
+    language: str
+    sender: str | None = None
+    sender_name: str
+    subject: str
+    text: str
+    html: str
+    resend_of: UUID | None = None
+    doubts: int = 0  # sends whose outcome nobody knows: that many copies may exist besides
+    created_at: datetime = Field(sa_type=DateTime(timezone=True))
+    sent_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class KnownChannel(Table, table=True):
+    """The newest state of a channel; version 0 while it is only heard of."""
+
+    __tablename__ = "known_channel"
+
+    code: str = Field(primary_key=True)
+    version: int = Field(sa_type=BigInteger)
+    fact: str | None = None  # the channel.changed as it came
+
+
+class KnownOrder(Table, table=True):
+    """What letters about an order need when another fact than its own asks for them; version 0: only heard of."""
+
+    __tablename__ = "known_order"
+
+    id: UUID = Field(primary_key=True)
+    version: int = Field(sa_type=BigInteger)
+    number: str | None = None
+    channel: str | None = None
+    language: str | None = None
+    historic: bool = False
+    email: str | None = None
+    name: str | None = None
+
+
+class WaitingFact(Table, table=True):
+    """A fact that asks for letters before the channel or the order is known that it needs."""
+
+    __tablename__ = "waiting_fact"
+
+    id: UUID = Field(primary_key=True)
+    waits_for: str
+    topic: str
+    fact: str
+    since: datetime = Field(sa_type=DateTime(timezone=True))
