@@ -13,6 +13,7 @@ from libs.service.settings import ServiceSettings
 LIVE_API = "https://api-m.paypal.com"
 LIVE_CERT_HOSTS = ("api.paypal.com", "api-m.paypal.com")
 LIVE_CERT_NAMES = ("messageverificationcerts.paypal.com",)
+SANDBOX_CERT_NAMES = ("messageverificationcerts.sandbox.paypal.com",)
 
 
 class Settings(ServiceSettings):
@@ -30,7 +31,7 @@ class Settings(ServiceSettings):
     paypal_brand_name: Annotated[str, Field(max_length=127)] = ""
     paypal_webhook_id: str = ""
     paypal_cert_hosts: tuple[str, ...] = LIVE_CERT_HOSTS  # host, or host:port
-    paypal_cert_names: tuple[str, ...] = LIVE_CERT_NAMES
+    paypal_cert_names: tuple[str, ...] = ()  # unset: PayPal's own, and in development its sandbox's
     paypal_trust_store: Path | None = None  # PEM; unset: the roots that browsers trust
     paypal_within: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(seconds=25))] = timedelta(seconds=10)
 
@@ -43,6 +44,12 @@ class Settings(ServiceSettings):
     def uses_paypal(self) -> bool:
         """Whether credentials for it are there."""
         return bool(self.paypal_client_id)
+
+    @property
+    def cert_names(self) -> tuple[str, ...]:
+        """The names that a webhook's signer may have."""
+        usual = LIVE_CERT_NAMES + (SANDBOX_CERT_NAMES if self.mode == "development" else ())
+        return self.paypal_cert_names or usual
 
     def unfit(self) -> list[str]:
         """Nothing of a sandbox, and nothing half configured, in production."""
@@ -58,7 +65,7 @@ class Settings(ServiceSettings):
             reasons.append("PAYMENTS_PAYPAL_BASE_URL: https and no sandbox in production")
         if not self.paypal_cert_hosts or any(_is_sandbox(host) for host in self.paypal_cert_hosts):
             reasons.append("PAYMENTS_PAYPAL_CERT_HOSTS: no sandbox in production")
-        if not self.paypal_cert_names or any(_is_sandbox(name) for name in self.paypal_cert_names):
+        if any(_is_sandbox(name) for name in self.paypal_cert_names):
             reasons.append("PAYMENTS_PAYPAL_CERT_NAMES: no sandbox in production")
         if not self.public_url.startswith("https://"):
             reasons.append("PAYMENTS_PUBLIC_URL: https in production")

@@ -64,7 +64,7 @@ def _verifier(request: Request) -> Verifier:
     found = getattr(state, "paypal_verifier", None)
     if found is None:
         settings = cast("Context[Settings]", state.context).settings
-        certificates = Certificates(settings.paypal_cert_hosts, settings.paypal_cert_names, settings.paypal_trust_store)
+        certificates = Certificates(settings.paypal_cert_hosts, settings.cert_names, settings.paypal_trust_store)
         found = state.paypal_verifier = Verifier(settings.paypal_webhook_id, certificates)
     return cast("Verifier", found)
 

@@ -12,7 +12,6 @@ from services.payments.__main__ import service
 from tests.databases import Databases
 from tests.service.payments.world import World, on_a_socket
 from tests.standins.paypal.app import PayPalStandIn
-from tests.standins.paypal.certs import SIGNER
 
 
 async def make_topics(url: str) -> None:
@@ -51,7 +50,6 @@ async def world(payments_url: str, bus_url: str, paypal: PayPalStandIn) -> Async
             paypal_webhook_id=paypal.webhook_id,
             paypal_merchant_id="COMANDA1",
             paypal_cert_hosts=(paypal.cert_host,),
-            paypal_cert_names=(SIGNER,),
             paypal_trust_store=paypal.ca_file,
             paypal_within=1,
             look_up_after=0.2,
