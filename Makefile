@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check format reset lock lock-check ci
+.PHONY: help setup run demo test chaos bench docs check format reset lock lock-check ci
 
 PYTHON ?= python3
 BUS ?= embedded
@@ -28,6 +28,15 @@ demo: $(STAMP) ## place orders against a running system and follow one to the do
 test: $(STAMP) ## every level of tests; says what it leaves out without Java
 	@exec $(PY) -m deploy.levels
 
+chaos: $(STAMP) ## kill and freeze everything while orders run; prove that nothing is lost or doubled
+	@exec $(PY) -m pytest -q tests/chaos
+
+bench: $(STAMP) ## measure
+	@exec $(PY) -m pytest -q -s tests/bench
+
+docs: $(STAMP) ## write what is generated from the contracts and the services anew
+	@exec $(PY) -m deploy.documents
+
 check: $(STAMP) ## format, lint, walls, types, dependencies
 	.venv/bin/ruff format --check --quiet .
 	.venv/bin/ruff check --quiet .
@@ -45,7 +54,16 @@ lock: $(STAMP) ## write the lock files anew, keeping pins that still fit (UPGRAD
 	$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements.lock
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -o requirements-dev.lock
 
-lock-check: $(STAMP) ## are the lock files what pyproject.toml asks for?
+lock-chaos: $(STAMP) ## kill and freeze everything while orders run; prove that nothing is lost or doubled
+	@exec $(PY) -m pytest -q tests/chaos
+
+bench: $(STAMP) ## measure
+	@exec $(PY) -m pytest -q -s tests/bench
+
+docs: $(STAMP) ## write what is generated from the contracts and the services anew
+	@exec $(PY) -m deploy.documents
+
+check: $(STAMP) ## are the lock files what pyproject.toml asks for?
 	@mkdir -p .venv/lock && cp requirements.lock requirements-dev.lock .venv/lock/
 	@$(COMPILE) -o .venv/lock/requirements.lock >/dev/null
 	@$(COMPILE) --group dev -c requirements.lock -o .venv/lock/requirements-dev.lock >/dev/null

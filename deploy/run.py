@@ -6,12 +6,11 @@ import os
 import signal
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 from deploy.child import CannotStartError
 from deploy.supervisor import CHECKOUT, System
-from deploy.system import PROCESSES, StandIn
+from deploy.system import StandIn
 
 
 def main() -> int:
@@ -27,7 +26,6 @@ def main() -> int:
         parser.error(f"BUS={bus}: use embedded, kafka, or EVENTS_BUS=kafka://host:port,...")
     system = System(
         options.root,
-        services=[process.name for process in PROCESSES if find_spec(f"{process.module}.__main__")],
         bus=bus,
         brokers=options.brokers,
         stand_ins=options.standins == "1",

@@ -106,14 +106,15 @@ TOPICS: tuple[Topic, ...] = (
         *("order.held", "order.released", "order.paid", "order.shipped", "order.delivered", "order.returned"),
         "order.completed",
     ),
-    *_facts("orders", _OTHERS, "channel.changed", "key.changed", compacted=True),
+    *_facts("orders", _OTHERS, "key.changed", compacted=True),
+    *_facts("orders", ("inventory", "notifications"), "channel.changed", compacted=True),
     *_facts(
         "inventory",
         ("orders",),
         *("stock.reserved", "stock.waiting", "stock.rejected", "stock.released", "stock.deducted"),
     ),
     *_facts("inventory", (), "stock.changed", "availability.published"),
-    *_facts("inventory", ("orders",), "item.changed", compacted=True),
+    *_facts("inventory", (), "item.changed", compacted=True),
     *_facts(
         "payments",
         ("orders",),
