@@ -82,7 +82,9 @@ class Worker:
             for place in [place for place in self._lanes if place not in subscription.assigned]:
                 await self._forget(place)
             for place, records in fetched.items():
-                if place not in self._paused and place not in self._rewind:
+                if place in self._paused or place in self._rewind:
+                    self._rewind.setdefault(place, records[0].offset)
+                else:
                     self._hand(subscription, place, records)
             await self._go_back(subscription)
             full = [lane.place for lane in self._lanes.values() if len(lane.records) > FULL]
