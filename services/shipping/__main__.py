@@ -13,7 +13,8 @@ from services.shipping.consumers import consumer
 from services.shipping.couriers.registry import Couriers
 from services.shipping.methods import routes as methods
 from services.shipping.settings import Settings
-from services.shipping.tracking import routes as tracking
+from services.shipping.strays import Strays
+from services.shipping.tracking import routes as tracking_routes
 from services.shipping.tracking.loops import Tracking
 
 
@@ -21,13 +22,14 @@ def loops(context: Context[Settings]) -> Sequence[Loop]:
     """Everything that speaks with couriers runs in the worker, through one set of adapters."""
     couriers = Couriers(context.settings, context.http)
     calls = CourierCalls(context.uow, couriers, context.settings)
-    return *calls.outside.loops(), *Tracking(context.uow, couriers, context.settings).loops()
+    tracking = Tracking(context.uow, couriers, context.settings)
+    return *calls.outside.loops(), *tracking.loops(), Strays(context.uow, couriers, context.settings).loop()
 
 
 service = Service(
     name="shipping",
     settings=Settings,
-    routers=(routes.router, methods.router, accounts.router, tracking.router),
+    routers=(routes.router, methods.router, accounts.router, tracking_routes.router),
     consumer=consumer,
     loops=loops,
     migrations=Path(__file__).parent / "migrations",

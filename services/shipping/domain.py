@@ -51,6 +51,13 @@ class Void(StrEnum):
     TOO_LATE = "too_late"  # it will not: the parcel goes
 
 
+class Ask(StrEnum):
+    """What a courier is asked for."""
+
+    BOOK = "book"
+    VOID = "void"
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """How an order is to be delivered: what its delivery method says, or what its snapshot lets us guess."""
@@ -127,6 +134,7 @@ class Fulfilment:
     order_version: int = 0
     answered_cancel: UUID | None = None
     shipments: list[Shipment] = field(default_factory=list)
+    asks: list[tuple[Ask, Shipment]] = field(default_factory=list)  # what couriers are to be asked now
 
     def snapshot(self) -> FulfilmentSnapshot:
         """As every fact of it carries it."""
@@ -173,8 +181,12 @@ class Fulfilment:
         for shipment in self.in_state(*OPEN):
             shipment.state = ShipmentState.CANCELLED
         for shipment in self.in_state(ShipmentState.BOOKED):
-            if shipment.void is Void.NO:
-                shipment.void = Void.ASKED
+            self._void(shipment)
+
+    def _void(self, shipment: Shipment) -> None:
+        if shipment.void is Void.NO:
+            shipment.void = Void.ASKED
+            self.asks.append((Ask.VOID, shipment))
 
     def _answer(self, request: UUID) -> list[Said]:
         """A cancel is answered once, when no call to a courier is open any more."""
@@ -228,8 +240,8 @@ class Fulfilment:
             too_much = any(shipment.depot == depot and line in shipment.lines for depot, line in excess)
             elsewhere = to is not None and shipment.sent_to not in (None, to)
             cash = shipment.cash_on_delivery is not None and collected > order.due_on_delivery.minor
-            if shipment.void is Void.NO and (too_much or elsewhere or cash):
-                shipment.void = Void.ASKED
+            if too_much or elsewhere or cash:
+                self._void(shipment)
 
     def _book(self, means: Means, *, ready: bool) -> None:
         for shipment in self.in_state(ShipmentState.PLANNED):
@@ -237,6 +249,7 @@ class Fulfilment:
             if wanted and shipment.account is not None and shipment.kind is not DeliveryKind.PICKUP:
                 shipment.state = ShipmentState.BOOKING
                 shipment.bookings += 1
+                self.asks.append((Ask.BOOK, shipment))
 
     # What couriers say.
 

@@ -13,7 +13,7 @@ from libs.events.transaction import Transaction, new_id
 from libs.service.problems import Conflict, Invalid, NotFound
 from services.shipping import store
 from services.shipping.consignment import fingerprint, reference
-from services.shipping.domain import OPEN, Fulfilment, Means, Said, Shipment, Void
+from services.shipping.domain import OPEN, Ask, Fulfilment, Means, Said, Shipment
 from services.shipping.store import KnownOrder
 
 Act = Callable[[Fulfilment], list[Said]]
@@ -45,12 +45,13 @@ async def advance(tx: Transaction, known: KnownOrder, act: Act | None = None) ->
     said = act(fulfilment) if act else []
     said += fulfilment.bring(order, await store.means(tx, order), planned, fingerprint(order, known.person))
     changed = [each for each in fulfilment.shipments if before.get(each.id) != each]
-    if not changed and not said and answered == fulfilment.answered_cancel:
+    if not (changed or said or fulfilment.asks) and answered == fulfilment.answered_cancel:
         return fulfilment
     fulfilment.version += 1
     await store.save(tx, fulfilment, changed)
-    for each in changed:
-        await _call_courier(tx, order.id, before.get(each.id), each)
+    for ask, each in fulfilment.asks:
+        name = reference(*await store.next_number(tx)) if ask is Ask.BOOK else f"void:{each.awb}:{each.id}"
+        await store.ask_courier(tx, ask, order.id, each, name)
     snapshot = fulfilment.snapshot()
     facts = [kind(fulfilment=snapshot, shipment_id=about) for kind, about in said]
     costs = [_cost(fulfilment, each) for each in changed if _priced(before.get(each.id)) != _priced(each)]
@@ -61,13 +62,6 @@ async def advance(tx: Transaction, known: KnownOrder, act: Act | None = None) ->
 def planned(depot: str, means: Means) -> Shipment:
     """A new plan."""
     return Shipment(new_id(), depot, means.kind, means.courier, means.account, token_urlsafe(18))
-
-
-async def _call_courier(tx: Transaction, order_id: UUID, before: Shipment | None, after: Shipment) -> None:
-    if after.state is ShipmentState.BOOKING and (before is None or before.state is not ShipmentState.BOOKING):
-        await store.ask_courier(tx, "book", order_id, after, reference(*await store.next_number(tx)))
-    if after.void is Void.ASKED and (before is None or before.void is not Void.ASKED):
-        await store.ask_courier(tx, "void", order_id, after, f"void:{after.awb}:{after.id}")
 
 
 def _priced(shipment: Shipment | None) -> Money | None:

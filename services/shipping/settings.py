@@ -28,6 +28,7 @@ class Settings(ServiceSettings):
     )  # how long a request waits for an AWB or a label before it answers 202
     poll_every: timedelta = timedelta(minutes=30)  # how often a courier is asked where one parcel is
     poll_round: timedelta = timedelta(seconds=5)
+    strays_every: timedelta = timedelta(hours=1)  # how often couriers' lists are searched for AWBs that are nobody's
     callback_skew: timedelta = timedelta(minutes=5)
     callback_patience: timedelta = timedelta(hours=24)  # how long a callback may name an AWB that is not known yet
 

@@ -259,3 +259,20 @@ async def label_refused(tx: Transaction, reference: str) -> str | None:
         "SELECT last_error FROM courier_call WHERE reference = $1 AND call_state = 'failed'", reference
     )
     return why
+
+
+async def strays(tx: Transaction, listed: Sequence[tuple[str, str]]) -> list[tuple[str, UUID, UUID]]:
+    """Of these references and AWBs, those of our settled bookings whose shipment has another AWB, not given up yet.
+
+    Each with its AWB, shipment and order.
+    """
+    rows = await tx.sql.fetch(
+        """SELECT u.awb, c.shipment_id, c.order_id FROM unnest($1::text[], $2::text[]) AS u (reference, awb)
+           JOIN courier_call c ON c.reference = u.reference AND c.kind = 'book' AND c.call_state IN ('succeeded', 'failed')
+           JOIN shipment s ON s.id = c.shipment_id AND s.awb IS DISTINCT FROM u.awb
+           WHERE NOT EXISTS (SELECT FROM courier_call v WHERE v.kind = 'void' AND v.awb = u.awb)
+           ORDER BY c.order_id""",
+        [reference for reference, _ in listed],
+        [awb for _, awb in listed],
+    )
+    return [(row["awb"], row["shipment_id"], row["order_id"]) for row in rows]

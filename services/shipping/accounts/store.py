@@ -73,6 +73,6 @@ async def add_callback_secret(tx: Transaction, code: str, sealed: bytes, live: i
     )
 
 
-async def polled(tx: Transaction) -> Sequence[str]:
+async def active(tx: Transaction) -> Sequence[str]:
     """The codes of active accounts."""
     return [row["code"] for row in await tx.sql.fetch("SELECT code FROM courier_account WHERE active ORDER BY code")]

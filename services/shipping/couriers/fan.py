@@ -77,6 +77,16 @@ class Fan:
         first, *strays = sorted(set(awbs))
         return Succeeded(Booked(first, strays=tuple(strays)))
 
+    async def listed(self, days: Sequence[date]) -> list[tuple[str, str]]:
+        """The slips of these days."""
+        found = []
+        for day in days:
+            rows = await self._slip(day)
+            if isinstance(rows, Wait | Unknown):
+                raise httpx.HTTPError(rows.reason)
+            found += rows
+        return found
+
     async def _slip(self, day: date) -> list[tuple[str, str]] | Wait | Unknown:
         """Every reference of a day with its AWB."""
         found: list[tuple[str, str]] = []

@@ -32,6 +32,11 @@ class OwnFleet:
         await asyncio.sleep(0)
         return Succeeded(Booked(reference))
 
+    async def listed(self, days: Sequence[date]) -> list[tuple[str, str]]:  # noqa: ARG002 - the port's
+        """Nothing can be booked twice."""
+        await asyncio.sleep(0)
+        return []
+
     async def void(self, awb: str) -> Answer:  # noqa: ARG002 - the port's
         """Always possible: whether the parcel was picked up is known here, under the order's lock."""
         await asyncio.sleep(0)

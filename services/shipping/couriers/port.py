@@ -65,6 +65,9 @@ class Courier(Protocol):
     async def find(self, reference: str, days: Sequence[date]) -> Answer:
         """The booking under a reference: Succeeded(Booked), or Absent."""
 
+    async def listed(self, days: Sequence[date]) -> list[tuple[str, str]]:
+        """Reference and AWB of all that was booked on these days; raises httpx.HTTPError when it cannot be had now."""
+
     async def void(self, awb: str) -> Answer:
         """Give an AWB up: Succeeded, or Failed when it is too late. Harmless when repeated."""
 

@@ -96,9 +96,7 @@ class MethodOut(BaseModel):
         """From its row."""
         told = handlers.changed(row).model_dump(exclude={"id", "names", "price", "free_from"})
         fact = handlers.changed(row)
-        return cls(
-            **told, account=row["account"], names=row["names"], price=fact.price, free_from=fact.free_from
-        )
+        return cls(**told, account=row["account"], names=row["names"], price=fact.price, free_from=fact.free_from)
 
 
 @router.get("", responses=documented(Invalid, *DENIED))

@@ -44,7 +44,9 @@ ANA = Person(
     name="Ana Țepeș",
     email="ana@example.org",
     phone="0722123456",
-    shipping=Address(country="RO", region="Brașov", city="Săcele", postal_code="505600", street="Str. Înfrățirii 5, sc. à"),
+    shipping=Address(
+        country="RO", region="Brașov", city="Săcele", postal_code="505600", street="Str. Înfrățirii 5, sc. à"
+    ),
     delivery_note="Sună înainte, s'il vous plaît",
 )
 
@@ -214,5 +216,11 @@ class World:
         for account in accounts:
             assert (await self.api.post("/v1/courier-accounts", json=account)).status_code == 201
         for code, kind, given, by_itself in methods:
-            body = {"code": code, "kind": kind, "account": given, "names": {"ro": code}, "book_when_confirmed": by_itself}
+            body = {
+                "code": code,
+                "kind": kind,
+                "account": given,
+                "names": {"ro": code},
+                "book_when_confirmed": by_itself,
+            }
             assert (await self.api.post("/v1/delivery-methods", json=body)).status_code == 201
