@@ -70,7 +70,9 @@ class ChannelChange(Body):
     languages: Annotated[list[Language], Field(min_length=1, max_length=10)]
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
     time_zone: Annotated[str, Field(max_length=64, examples=["Europe/Bucharest"])]
-    depots: Annotated[list[Annotated[str, Field(min_length=1, max_length=32)]], Field(max_length=50)] = []
+    depots: Annotated[list[Annotated[str, Field(min_length=1, max_length=32)]], Field(max_length=50)] = Field(
+        default_factory=list
+    )
     on_shortage: OnShortage = OnShortage.REJECT
     merchant_email: EmailStr | None = None
     shop_email: EmailStr | None = None
@@ -120,7 +122,7 @@ class KeyIn(Body):
 
     name: Name
     role: Literal["operator", "manager", "erp", "storefront", "dashboards"]
-    scopes: Annotated[list[str], Field(max_length=50)] = []
+    scopes: Annotated[list[str], Field(max_length=50)] = Field(default_factory=list)
     expires_at: AwareDatetime | None = None
 
     @field_validator("scopes")

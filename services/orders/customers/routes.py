@@ -53,7 +53,7 @@ async def customers(
     return page_of([_out(row) for row in rows], limit, lambda row: encode(row.id))
 
 
-@router.get("/customers/{customer_id}", response_model=CustomerOut, responses=documented(NotFound))
+@router.get("/customers/{customer_id}", responses=documented(NotFound))
 async def customer(customer_id: UUID, call: Reads) -> CustomerOut:
     """One customer, with what the channels call them."""
     async with call.read() as tx:

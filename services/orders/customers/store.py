@@ -63,7 +63,8 @@ async def learn(tx: Transaction, customer_id: UUID, identity: Identity) -> None:
 
 _READ = """
 SELECT id, version, name, email, email_verified, phone, language, created_at,
-       coalesce((SELECT jsonb_agg(jsonb_build_object('channel', channel, 'id', external_id) ORDER BY channel, external_id)
+       coalesce((SELECT jsonb_agg(jsonb_build_object('channel', channel, 'id', external_id)
+                                             ORDER BY channel, external_id)
                  FROM channel_customer WHERE customer_id = customer.id), '[]') AS known_as
 FROM customer
 """

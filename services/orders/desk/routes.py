@@ -53,7 +53,7 @@ def _only_own(call: Call) -> UUID | None:
 
 
 @router.get("/orders", response_model=Page[SummaryOut], responses=documented(Invalid, Forbidden))
-async def orders(
+async def orders(  # noqa: PLR0917 - FastAPI's parameters
     call: Viewer,
     channel: Annotated[str | None, Query(max_length=64)] = None,
     external_id: Annotated[str | None, Query(max_length=64)] = None,

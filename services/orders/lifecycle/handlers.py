@@ -22,7 +22,7 @@ from libs.service.problems import Conflict, NotFound
 from services.orders.lifecycle import store, timeline
 from services.orders.lifecycle.axes import Part
 from services.orders.lifecycle.domain import Hold, Order
-from services.orders.lifecycle.steps import advance, cancel
+from services.orders.lifecycle.taking import advance, cancel
 
 ASK_AGAIN = timedelta(minutes=5)
 """After a deadline at which payments could not say that no money will come: how long until it is asked once more."""

@@ -154,8 +154,10 @@ async def save_holds(tx: Transaction, order: Order, holds: list[Hold]) -> None:
     await tx.sql.executemany(
         _HOLD,
         [
-            (h.id, order.id, h.kind, h.about, h.reason, json.dumps(h.fields), h.placed_at, h.placed_by)
-            + (h.lifted_at, h.lifted_by)
+            (
+                *(h.id, order.id, h.kind, h.about, h.reason, json.dumps(h.fields)),
+                *(h.placed_at, h.placed_by, h.lifted_at, h.lifted_by),
+            )
             for h in holds
         ],
     )
@@ -169,7 +171,7 @@ async def save_part(tx: Transaction, order: Order, part: Part) -> None:
 
 
 async def due(tx: Transaction, batch: int) -> list[UUID]:
-    """Open orders whose deadline has come by the database's clock, locked; those that somebody else has are left out."""
+    """Open orders whose deadline has come by the database's clock, locked; somebody else's are left out."""
     rows = await tx.sql.fetch(
         """SELECT id FROM orders WHERE reserve_until <= now() AND expiring IS NULL AND lifecycle = 'open'
            ORDER BY reserve_until LIMIT $1 FOR UPDATE SKIP LOCKED""",
@@ -179,7 +181,7 @@ async def due(tx: Transaction, batch: int) -> list[UUID]:
 
 
 async def learn_work(tx: Transaction, order_id: UUID, values: tuple[Any, ...]) -> None:
-    """Keep the newest about work that stands still; `values`: work, version, service, kind, what, since, next_try, cleared."""
+    """Keep the newest about work that stands still; `values`: the columns of order_work but the order's id."""
     await tx.sql.execute(
         """INSERT INTO order_work (order_id, work, version, service, kind, what, since, next_try, cleared)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)

@@ -71,7 +71,7 @@ class CompanyIn(Body):
     name: Name
     vat_id: Annotated[str, StringConstraints(min_length=1, max_length=20)] | None = None
     registration: Short | None = None
-    fiscal_ids: FiscalIds = {}
+    fiscal_ids: FiscalIds = Field(default_factory=dict)
 
 
 class CustomerIn(Body):
@@ -107,7 +107,7 @@ class LineIn(Body):
     sku: Code
     ean: Annotated[str, StringConstraints(pattern=r"^\d{8,14}$")] | None = None
     name: Name
-    options: Annotated[dict[Code, Short], Field(max_length=20)] = {}
+    options: Annotated[dict[Code, Short], Field(max_length=20)] = Field(default_factory=dict)
     category: Name | None = None
     image_url: Annotated[str, StringConstraints(max_length=2000, pattern="^https?://")] | None = None
     quantity: Much
@@ -118,8 +118,8 @@ class LineIn(Body):
     vat_rate: Percent | None = None
     weight_g: Annotated[int, Field(ge=0, le=10**9)] | None = None
     unit_cost: Amount | None = None
-    components: Annotated[list[ComponentIn], Field(max_length=50)] = []
-    attributes: Attributes = {}
+    components: Annotated[list[ComponentIn], Field(max_length=50)] = Field(default_factory=list)
+    attributes: Attributes = Field(default_factory=dict)
     ships: bool = Field(default=True, description="False for a service or fee that needs no stock and no parcel.")
 
 
@@ -164,7 +164,7 @@ class PlaceOrder(Body):
     currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
     customer: CustomerIn | None = None
     company: CompanyIn | None = None
-    fiscal_ids: FiscalIds = {}
+    fiscal_ids: FiscalIds = Field(default_factory=dict)
     billing: AddressIn | None = None
     shipping: AddressIn | None = None
     delivery_method: Code | None = None
@@ -172,13 +172,13 @@ class PlaceOrder(Body):
     pickup_point: PickupPointIn | None = None
     delivery_note: Note | None = None
     gift_note: Note | None = None
-    attributes: Attributes = {}
+    attributes: Attributes = Field(default_factory=dict)
     referers: Annotated[
         list[Annotated[str, StringConstraints(min_length=1, max_length=200)]], Field(max_length=MAX_REFERERS)
-    ] = []
+    ] = Field(default_factory=list)
     lines: Annotated[list[LineIn], Field(min_length=1, max_length=MAX_LINES)]
-    charges: Annotated[list[ChargeIn], Field(max_length=20)] = []
-    discounts: Annotated[list[DiscountIn], Field(max_length=20)] = []
+    charges: Annotated[list[ChargeIn], Field(max_length=20)] = Field(default_factory=list)
+    discounts: Annotated[list[DiscountIn], Field(max_length=20)] = Field(default_factory=list)
     totals: TotalsIn
 
     @field_validator("currency")

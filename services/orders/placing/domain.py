@@ -134,6 +134,16 @@ def _delivery(order: PlaceOrder, channel: KnownChannel, method: DeliveryMethodCh
         elif any(line.ships for line in order.lines):
             yield FieldError("delivery_method", "is missing")
         return
+    yield from _reaches(order, method)
+    if channel.sold_elsewhere:
+        return  # its price is the marketplace's own
+    if method.price is not None and method.price.currency != order.currency:
+        yield FieldError("delivery_method", f"has no price in {order.currency}")
+    elif order.totals.delivery.minor != (price := delivery_price(order, method)):
+        yield FieldError("totals.delivery", f"expected {_money(price, order)}")
+
+
+def _reaches(order: PlaceOrder, method: DeliveryMethodChanged) -> Iterator[FieldError]:
     address = order.shipping or order.billing
     if method.companies_only and not _is_company(order):
         yield FieldError("delivery_method", "is for companies with a VAT id")
@@ -143,12 +153,6 @@ def _delivery(order: PlaceOrder, channel: KnownChannel, method: DeliveryMethodCh
         yield FieldError("delivery_method", f"does not deliver to {address.country}")
     if method.kind == DeliveryKind.LOCKER and order.pickup_point is None:
         yield FieldError("pickup_point", "is missing")
-    if channel.sold_elsewhere:
-        return  # its price is the marketplace's own
-    if method.price is not None and method.price.currency != order.currency:
-        yield FieldError("delivery_method", f"has no price in {order.currency}")
-    elif order.totals.delivery.minor != (price := delivery_price(order, method)):
-        yield FieldError("totals.delivery", f"expected {_money(price, order)}")
 
 
 def delivery_price(order: PlaceOrder, method: DeliveryMethodChanged) -> int:

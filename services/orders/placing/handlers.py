@@ -13,7 +13,7 @@ from services.orders.lifecycle import store as orders
 from services.orders.lifecycle import timeline
 from services.orders.lifecycle.domain import Order
 from services.orders.lifecycle.handlers import ASK_AGAIN
-from services.orders.lifecycle.steps import advance
+from services.orders.lifecycle.taking import advance
 from services.orders.placing import store
 from services.orders.placing.body import PlaceOrder
 from services.orders.placing.domain import judged, other_currency, too_large

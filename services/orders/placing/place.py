@@ -69,7 +69,7 @@ def identity_of(submitted: PlaceOrder, channel: KnownChannel) -> Identity:
 
 
 def place(submitted: PlaceOrder, channel: KnownChannel, methods: Methods, taking: Taking) -> Placed:
-    """Take an order in: it is open, and says so; what was sold elsewhere with something wrong is held from the start."""
+    """Take an order in: it is open, and says so; sold elsewhere with something wrong, it is held from the start."""
     order = _order(submitted, channel, methods, taking)
     order.lines = [_line(n, line) for n, line in enumerate(submitted.lines, 1)]
     order.settle()
@@ -80,7 +80,7 @@ def place(submitted: PlaceOrder, channel: KnownChannel, methods: Methods, taking
     order.say(OrderCreated)
     for hold in order.holds:
         order.say(OrderHeld, kind=hold.kind, reason=hold.reason)
-    return Placed(order, _row(submitted, order), _lines(submitted, order), _adjustments(submitted, order))
+    return Placed(order, _row(submitted, order), _lines(submitted, order), _adjustments(submitted))
 
 
 def _order(submitted: PlaceOrder, channel: KnownChannel, methods: Methods, taking: Taking) -> Order:
@@ -204,7 +204,7 @@ def _lines(submitted: PlaceOrder, order: Order) -> dict[str, list[Any]]:
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def _adjustments(submitted: PlaceOrder, order: Order) -> dict[str, list[Any]]:
+def _adjustments(submitted: PlaceOrder) -> dict[str, list[Any]]:
     both = [("charge", each) for each in submitted.charges] + [("discount", each) for each in submitted.discounts]
     return {
         "position": list(range(1, len(both) + 1)),

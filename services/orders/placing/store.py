@@ -67,9 +67,8 @@ def _insert(table: str, columns: dict[str, str], extra: str = "") -> str:
     values = ", ".join(f"{name}::jsonb" if name in _JSON else name for name in columns)
     arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(columns.values(), 2))
     more, zero = (f", {extra}", ", 0") if extra else ("", "")
-    return (
-        f"INSERT INTO {table} (order_id, {names}{more}) SELECT $1, {values}{zero} FROM unnest({arrays}) AS r({names})"
-    )
+    rows = f"SELECT $1, {values}{zero} FROM unnest({arrays}) AS r({names})"  # noqa: S608 - our own columns
+    return f"INSERT INTO {table} (order_id, {names}{more}) {rows}"
 
 
 _LINES = _insert("order_line", _LINE, "cut")

@@ -64,7 +64,13 @@ WEB = {
 }
 MARKETPLACE = {**WEB, "code": "emag", "name": "A marketplace", "kind": "marketplace"}
 ANA = {"id": "c-7", "name": "Ana Pop", "email": "Ana@Example.ro", "email_verified": True, "phone": "0712 345 678"}
-HOME = {"country": "RO", "region": "Cluj", "city": "Cluj-Napoca", "postal_code": "400001", "street": "Str. Înfrățirii 7"}
+HOME = {
+    "country": "RO",
+    "region": "Cluj",
+    "city": "Cluj-Napoca",
+    "postal_code": "400001",
+    "street": "Str. Înfrățirii 7",
+}
 
 _STOCK: dict[ReservationState, type[StockFact]] = {
     ReservationState.RESERVED: StockReserved,
@@ -138,7 +144,9 @@ def delivery_method(code: str = "courier", **changes: Any) -> DeliveryMethodChan
     return DeliveryMethodChanged(**given | changes)
 
 
-def payment_method(code: str = "paypal", kind: PaymentKind = PaymentKind.PAYPAL, **changes: Any) -> PaymentMethodChanged:
+def payment_method(
+    code: str = "paypal", kind: PaymentKind = PaymentKind.PAYPAL, **changes: Any
+) -> PaymentMethodChanged:
     """PayPal, which keeps goods reserved for an hour."""
     given: dict[str, Any] = {
         "id": new_id(),
@@ -301,6 +309,7 @@ async def outbox(uow: UnitOfWork, topic: str) -> list[str]:
 
     async with uow(Cause("system:test")) as tx:
         rows = await tx.sql.fetch(
-            "SELECT payload FROM outbox WHERE type = $1 UNION ALL SELECT payload FROM outbox_sent WHERE type = $1", topic
+            "SELECT payload FROM outbox WHERE type = $1 UNION ALL SELECT payload FROM outbox_sent WHERE type = $1",
+            topic,
         )
     return [row["payload"] for row in rows]

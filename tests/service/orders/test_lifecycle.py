@@ -16,7 +16,9 @@ async def test_an_order_goes_all_the_way(api: ServiceClient) -> None:
     said = Said(order)
     await hear(api, said.money("awaiting"), said.stock("reserved"), said.money("received"))
     assert (await whole(api, order["id"]))["lifecycle"] == "confirmed"
-    await hear(api, said.parcels("booked"), said.parcels("dispatched"), said.stock("deducted"), said.parcels("delivered"))
+    await hear(
+        api, said.parcels("booked"), said.parcels("dispatched"), said.stock("deducted"), said.parcels("delivered")
+    )
     done = await whole(api, order["id"])
     assert (done["lifecycle"], done["payment"], done["fulfilment"]) == ("completed", "received", "delivered")
     assert await topics(api, order) == [
