@@ -77,7 +77,7 @@ def test_the_newest_are_not_covered_first_and_no_more_than_is_short(short: int, 
     st.data(),
 )
 def test_the_entries_sum_up_to_the_figure(rows: list[Any], waiting: int, data: st.DataObject) -> None:
-    levels = [a_level(*row, depot) for row, depot in zip(rows, ("main", "shop"), strict=False)]
+    levels = [a_level(row[0], row[1], row[2], depot) for row, depot in zip(rows, ("main", "shop"), strict=False)]
     depots = Depots(("main", "shop"), {"web": ("shop", "main")})
     queue = [Waiting("web", "mug", waiting)] if waiting else []
     left = sellable(levels, queue, depots, ("web",)).get(("web", "mug"), 0)
