@@ -54,16 +54,7 @@ lock: $(STAMP) ## write the lock files anew, keeping pins that still fit (UPGRAD
 	$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements.lock
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -o requirements-dev.lock
 
-lock-chaos: $(STAMP) ## kill and freeze everything while orders run; prove that nothing is lost or doubled
-	@exec $(PY) -m pytest -q tests/chaos
-
-bench: $(STAMP) ## measure
-	@exec $(PY) -m pytest -q -s tests/bench
-
-docs: $(STAMP) ## write what is generated from the contracts and the services anew
-	@exec $(PY) -m deploy.documents
-
-check: $(STAMP) ## are the lock files what pyproject.toml asks for?
+lock-check: $(STAMP) ## are the lock files what pyproject.toml asks for?
 	@mkdir -p .venv/lock && cp requirements.lock requirements-dev.lock .venv/lock/
 	@$(COMPILE) -o .venv/lock/requirements.lock >/dev/null
 	@$(COMPILE) --group dev -c requirements.lock -o .venv/lock/requirements-dev.lock >/dev/null
