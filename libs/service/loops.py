@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from libs.events.errors import Kind, kind_of
 from libs.service import telemetry
 
 log = logging.getLogger(__name__)
@@ -56,10 +57,14 @@ async def run_loop(loop: Loop, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             done = await loop.run()
-        except Exception:
+        except Exception as error:
             failures += 1
             telemetry.LOOP_ERRORS.labels(loop.name).inc()
-            log.exception("a round failed", extra={"loop": loop.name, "in_a_row": failures})
+            told = {"loop": loop.name, "in_a_row": failures, "error": type(error).__name__}
+            if kind_of(error) is Kind.TRANSIENT:
+                log.warning("a round failed for now", extra=told)
+            else:
+                log.exception("a round failed", extra=told)
             await _pause(loop, stop, min(LONGEST_PAUSE, 0.2 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311 - jitter
             continue
         failures = 0

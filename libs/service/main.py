@@ -4,33 +4,24 @@ import argparse
 import asyncio
 import logging
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import uvicorn
 
 from libs.events.bus import Bus
 from libs.events.open_bus import open_bus
-from libs.events.relay import Relay
 from libs.events.transaction import UnitOfWork
-from libs.events.waker import Waker
-from libs.events.worker import Worker
-from libs.service import idempotency, logs, telemetry
-from libs.service.app import make_app
+from libs.service import logs, telemetry
 from libs.service.auth import Authentication
-from libs.service.loops import Loop, run_loops
 from libs.service.migrations import migrate
+from libs.service.parts import PARTS, parts_of, run_parts
 from libs.service.service import Context, Service
 from libs.service.settings import ServiceSettings, SettingsError, load
 
 log = logging.getLogger(__name__)
-PARTS = ("api", "worker", "relay")
-Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 def main(service: Service[Any], arguments: Sequence[str] | None = None) -> int:
@@ -78,72 +69,6 @@ async def opened(
             await uow.close()
 
 
-def parts_of(service: Service[Any], context: Context[Any], names: Sequence[str]) -> dict[str, Part]:
-    """What runs in a process, in the order in which it is to stop: nothing new comes in, what is in hand goes out."""
-    parts: dict[str, Part] = {}
-    if "api" in names:
-        parts["api"] = lambda stop: serve_api(service, context, stop)
-    if "worker" in names:
-        loops = [*service.loops(context), cleaning(context)]
-        context.wake.update({loop.name: loop.wake for loop in loops})
-        parts["worker"] = Worker(service.consumer, context.uow, context.bus).run
-        parts["loops"] = lambda stop: run_loops(loops, stop)
-    if "relay" in names:
-        parts["relay"] = Relay(context.settings.database_url, context.name, context.bus, feed=service.feed).run
-    waker = Waker(context.settings.database_url)
-    context.uow.on_emitted = waker.wake
-    parts["waker"] = waker.run
-    return parts
-
-
-def cleaning(context: Context[Any]) -> Loop:
-    """Forgets old idempotency keys."""
-    return Loop("idempotency keys", timedelta(minutes=10), lambda: idempotency.clean(context.uow))
-
-
-async def serve_api(service: Service[Any], context: Context[Any], stop: asyncio.Event) -> None:
-    """Serve HTTP until `stop`; requests in hand are finished."""
-    settings = context.settings
-    listening = _listening(settings.host, settings.port)
-    server = _Server(
-        uvicorn.Config(
-            make_app(service, context),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            proxy_headers=True,
-            forwarded_allow_ips=settings.trusted_proxies,
-            server_header=False,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=round(settings.stop_within.total_seconds()),
-        )
-    )
-    serving = asyncio.create_task(server.serve([listening]))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
-    stopping.cancel()
-    await serving
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise OSError(
-            f"cannot listen on {host} port {port}: {error.strerror}; another one is a setting (..._PORT)"
-        ) from error
-
-
-class _Server(uvicorn.Server):
-    """Signals are the process's own business."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def _serve(service: Service[Any], settings: ServiceSettings, names: Sequence[str]) -> int:
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -153,26 +78,3 @@ async def _serve(service: Service[Any], settings: ServiceSettings, names: Sequen
         fine = await run_parts(parts_of(service, context, names), stop, settings.stop_within)
     log.info("stopped", extra={"in_order": fine})
     return 0 if fine else 1
-
-
-async def run_parts(parts: dict[str, Part], stop: asyncio.Event, within: timedelta) -> bool:
-    """Run until `stop`, then stop the parts one after the other; False if one of them ended by itself or broke."""
-    stops = {name: asyncio.Event() for name in parts}
-    tasks = {name: asyncio.create_task(part(stops[name]), name=name) for name, part in parts.items()}
-    waiting = asyncio.create_task(stop.wait())
-    await asyncio.wait({waiting, *tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
-    fine = waiting.done()
-    waiting.cancel()
-    for name, task in tasks.items():
-        stops[name].set()
-        done, _ = await asyncio.wait({task}, timeout=within.total_seconds() + 5)
-        if not done:
-            log.error("a part does not stop", extra={"part": name})
-            task.cancel()
-            fine = False
-        elif not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a part broke", extra={"part": name}, exc_info=error)
-            fine = False
-        elif not fine:
-            log.error("stopping", extra={"part": name})
-    return fine

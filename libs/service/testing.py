@@ -11,12 +11,13 @@ import httpx
 
 from libs.events.bus import Bus
 from libs.service.app import make_app
-from libs.service.main import PARTS, opened, parts_of, run_parts
+from libs.service.main import opened
+from libs.service.parts import PARTS, parts_of, run_parts
 from libs.service.roles import ROLES
 from libs.service.service import Context, Service
 
 T = TypeVar("T")
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class ServiceClient(httpx.AsyncClient):

@@ -14,6 +14,7 @@ import httpx
 from deploy.child import free_port
 from libs.service.testing import credentials, until
 from tests.databases import Databases
+from tests.service.kit.conftest import make_topics
 
 
 def environment(database_url: str, bus_url: str, port: int, **other: str) -> dict[str, str]:
@@ -34,7 +35,7 @@ async def start(part: str, env: dict[str, str]) -> asyncio.subprocess.Process:
 
 
 async def ended(process: asyncio.subprocess.Process) -> tuple[int, str]:
-    _, stderr = await asyncio.wait_for(process.communicate(), 60)
+    _, stderr = await asyncio.wait_for(process.communicate(), 120)
     return process.returncode or 0, stderr.decode()
 
 
@@ -131,3 +132,18 @@ async def test_migrate_brings_an_empty_database_up_and_may_run_twice_at_once(dat
     connection = await asyncpg.connect(url)
     assert await connection.fetchval("SELECT count(*) FROM mug") == 0
     await connection.close()
+
+
+async def test_a_database_that_has_used_another_bus_does_not_start(
+    sample_url: str, bus_url: str, database: Databases
+) -> None:
+    async with served(sample_url, bus_url) as (process, _):
+        remembered = await asyncpg.connect(sample_url)
+        await until(lambda: remembered.fetchval("SELECT count(*) FROM bus_in_use"))
+        await remembered.close()
+        process.send_signal(signal.SIGTERM)
+        assert (await ended(process))[0] == 0
+    other = await database("otherbus", make_topics)
+    code, log = await ended(await start("all", environment(sample_url, other, free_port())))
+    assert code == 1
+    assert "has used the bus" in log

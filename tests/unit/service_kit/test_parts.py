@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from libs.service.main import Part, run_parts
+from libs.service.parts import Part, run_parts
 
 SOON = timedelta(seconds=5)
 
