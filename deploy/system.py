@@ -172,7 +172,11 @@ STAND_INS = (
         name="fan",
         module="tests.standins.fan",
         arguments=("--port", "{port}", "--book", "{state}/standins/fan.jsonl", "--auto-ms", "500"),
-        env=(("SHIPPING_FAN_BASE_URL", "http://127.0.0.1:{port}"),),
+        env=(
+            ("SHIPPING_FAN_BASE_URL", "http://127.0.0.1:{port}"),
+            ("SHIPPING_POLL_EVERY", "PT2S"),  # parcels move fast there
+            ("SHIPPING_POLL_ROUND", "PT1S"),
+        ),
         shows="FAN Courier is played at http://127.0.0.1:{port}/_control/book",
     ),
 )
