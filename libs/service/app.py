@@ -54,6 +54,7 @@ def _add_errors(app: FastAPI, service: str) -> None:
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
     app.add_exception_handler(HTTPException, problems.on_http_error)
     app.add_exception_handler(Replayed, replayed)
+    app.add_exception_handler(Exception, problems.on_broken)
 
 
 def _add_health(app: FastAPI, service: Service[Any], context: Context[Any]) -> None:

@@ -171,6 +171,11 @@ async def on_http_error(request: Request, exc: Exception) -> Response:
     return rendered(cause if isinstance(cause, Problem) else of_status(exc), request.url.path)
 
 
+async def on_broken(request: Request, _: Exception) -> Response:
+    """FastAPI's handler for what nobody expected; it goes on to the edge, which logs it."""
+    return rendered(Broken(), request.url.path)
+
+
 def of_status(exc: HTTPException) -> Problem:
     """A problem for a bare HTTP status."""
     status = HTTPStatus(exc.status_code)

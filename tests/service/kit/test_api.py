@@ -159,6 +159,7 @@ async def test_what_breaks_is_a_500_without_its_inside(api: ServiceClient, caplo
     answer = await api.post("/v1/mugs", json={"name": "broken"})
     assert answer.status_code == 500
     assert "ZeroDivision" not in answer.text
+    assert (answer.headers["content-type"], answer.json()["type"]) == ("application/problem+json", "/problems/internal")
     assert answer.headers["x-correlation-id"]
     assert any(record.exc_info and record.exc_info[0] is ZeroDivisionError for record in caplog.records)
 
