@@ -168,16 +168,18 @@ def firsts(numbers: Sequence[int]) -> list[int]:
 
 
 @asynccontextmanager
-async def polled(*members: Subscription) -> AsyncIterator[None]:
-    """Several members poll in the background, as processes do, so that rebalances go through."""
+async def polled(*members: Subscription) -> AsyncIterator[list[Record]]:
+    """Several members poll in the background, as processes do, so that rebalances go through; what they got."""
+    taken: list[Record] = []
 
     async def go(member: Subscription) -> None:
         while True:
-            await member.poll(1, 0.2)
+            for found in (await member.poll(100, 0.2)).values():
+                taken.extend(found)
 
     tasks = [asyncio.create_task(go(member)) for member in members]
     try:
-        yield
+        yield taken
     finally:
         for task in tasks:
             task.cancel()

@@ -162,7 +162,8 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
     if sending is not None:
         sending.cancel()
     with suppress(KafkaError, OSError):
-        await asyncio.wait_for(producer.client.close(), 3)
+        async with asyncio.timeout(3):
+            await producer.client.close()
     if sending is not None:
         await asyncio.wait([sending], timeout=3)
 

@@ -68,7 +68,8 @@ class KafkaSubscription:
         try:
             with available():
                 # the client leaks connections when its start is cancelled midway
-                await asyncio.wait_for(asyncio.shield(starting), 3 * self._request_timeout)
+                async with asyncio.timeout(3 * self._request_timeout):
+                    await asyncio.shield(starting)
             # subscribed before the start, the client would insist that all topics exist
             self._consumer.subscribe(self._topics, listener=self._revocations)
             yield self
@@ -201,7 +202,9 @@ async def _stop(consumer: AIOKafkaConsumer, starting: "asyncio.Task[None]") -> N
     if starting.done() and not starting.cancelled():
         starting.exception()  # said to whoever waited for it
     try:
-        await asyncio.wait_for(consumer.stop(), _CLOSING)
+        async with asyncio.timeout(_CLOSING):
+            await consumer.stop()
     except (KafkaError, OSError):  # with TimeoutError
         with suppress(KafkaError, OSError):
-            await asyncio.wait_for(consumer._client.close(), 1)  # noqa: SLF001 - `stop` had its chance
+            async with asyncio.timeout(1):
+                await consumer._client.close()  # noqa: SLF001 - `stop` had its chance

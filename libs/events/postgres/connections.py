@@ -61,8 +61,9 @@ class Connections:
         if pool is None:
             return
         try:
-            await asyncio.wait_for(pool.close(), 5)
-        except (TimeoutError, *UNREACHABLE):
+            async with asyncio.timeout(5):
+                await pool.close()
+        except UNREACHABLE:
             pool.terminate()
 
     async def _opened(self) -> "asyncpg.Pool[Any]":

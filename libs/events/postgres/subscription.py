@@ -85,7 +85,8 @@ class PostgresSubscription:
             await asyncio.wait([attending])
             self._generation = 0
             with suppress(BusUnavailableError, TimeoutError):  # then the others wait for the session time-out
-                await asyncio.wait_for(self._leave(), 5)
+                async with asyncio.timeout(5):
+                    await self._leave()
 
     async def poll(self, limit: int, wait: float) -> Mapping[TopicPartition, Sequence[Record]]:
         """See Subscription."""
@@ -102,7 +103,10 @@ class PostgresSubscription:
             if batch or left <= 0:
                 return batch
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), min(left, _POLL_EVERY))
+                async with asyncio.timeout(
+                    min(left, _POLL_EVERY)
+                ):  # `wait_for` of Python 3.11 can swallow a cancellation
+                    await self._news.wait()
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """See Subscription."""
