@@ -1,5 +1,6 @@
 """OpenAPI and its pages: complete, with stable names, and readable on a machine without internet."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,10 @@ def _complete(schema: dict[str, Any]) -> None:
     schemas["Problem"] = problems.SCHEMA
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    for path in schema.get("paths", {}).values():
+    names = Counter(operation["operationId"] for path in schema["paths"].values() for operation in path.values())
+    if twice := [name for name, times in names.items() if times > 1]:
+        raise ValueError(f"two routes have one name: {', '.join(twice)}")
+    for path in schema["paths"].values():
         for method, operation in path.items():
             _complete_operation(method, operation)
 

@@ -137,7 +137,7 @@ async def account(code: Code, call: READ, response: Response) -> AccountOut:
 
 
 @router.post("", status_code=201, response_model=AccountOut, responses=documented(Conflict, Invalid, *DENIED))
-async def create(body: NewAccountIn, call: WRITE) -> Response:
+async def create_account(body: NewAccountIn, call: WRITE) -> Response:
     """Add a courier account."""
     if body.courier == "fan" and (body.credentials is None or body.options.client_id is None):
         field = "credentials" if body.credentials is None else "options.client_id"
@@ -148,7 +148,7 @@ async def create(body: NewAccountIn, call: WRITE) -> Response:
 
 
 @router.put("/{code}", response_model=AccountOut, responses=documented(NotFound, Stale, Invalid, *DENIED))
-async def replace(code: Code, body: AccountIn, call: WRITE) -> Response:
+async def replace_account(code: Code, body: AccountIn, call: WRITE) -> Response:
     """Replace a courier account; credentials that are not given stay."""
     async with call.uow() as tx:
         row = await handlers.replace(tx, Seal(call.context.settings), code, body.values(), call.if_match)

@@ -120,7 +120,7 @@ async def method(code: Code, call: READ, response: Response) -> MethodOut:
 
 
 @router.post("", status_code=201, response_model=MethodOut, responses=documented(Conflict, Invalid, *DENIED))
-async def create(body: NewMethodIn, call: WRITE) -> Response:
+async def create_method(body: NewMethodIn, call: WRITE) -> Response:
     """Add a delivery method."""
     async with call.uow() as tx:
         row = await handlers.create(tx, body.code, body.values())
@@ -128,7 +128,7 @@ async def create(body: NewMethodIn, call: WRITE) -> Response:
 
 
 @router.put("/{code}", response_model=MethodOut, responses=documented(NotFound, Stale, Invalid, *DENIED))
-async def replace(code: Code, body: MethodIn, call: WRITE) -> Response:
+async def replace_method(code: Code, body: MethodIn, call: WRITE) -> Response:
     """Replace a delivery method; orders placed before keep what they were promised."""
     async with call.uow() as tx:
         row = await handlers.replace(tx, code, body.values(), call.if_match)
