@@ -10,7 +10,7 @@ from libs.events.transaction import Transaction
 from libs.service.call import check_version
 from libs.service.problems import Conflict, Invalid
 from services.payments import handlers
-from services.payments.domain import BY_HAND, CHANNEL, COURIER, PAYPAL, Kind, Operation, Payment, State, going_back
+from services.payments.domain import BY_HAND, CHANNEL, COURIER, PAYPAL, Kind, Operation, Payment, State
 from services.payments.handlers import Desk
 from services.payments.steps import Plan, refundable
 
@@ -85,8 +85,8 @@ async def open_again(tx: Transaction, payment_id: UUID) -> Payment:
     if desk.wanted.cancelled or payment.expired or payment.captured_minor or payment.authorized_minor:
         raise Conflict("nothing is to be paid")
     stale = payment.expires_at is not None and payment.expires_at <= datetime.now(UTC)
-    usable = payment.status == PaymentStatus.APPROVED or (payment.approval_link is not None and not stale)
-    if not usable and not payment.link_wanted and not going_back(desk.operations):
+    open_ = payment.approval_link is not None and not stale and payment.failure is None
+    if not open_ and payment.status != PaymentStatus.APPROVED and not payment.link_wanted:
         payment.link_wanted, payment.failure, payment.approval_link = True, None, None
         await desk.settle()
     return payment

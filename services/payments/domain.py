@@ -313,7 +313,7 @@ def status_of(  # noqa: PLR0911 - a list
         return PaymentStatus.EXPIRED
     if payment.approved_at is not None:
         return PaymentStatus.APPROVED
-    if payment.kind == PaymentKind.PAYPAL and payment.provider_payment_id is None:
+    if payment.kind == PaymentKind.PAYPAL and (payment.link_wanted or payment.provider_payment_id is None):
         return PaymentStatus.CREATED
     return PaymentStatus.AWAITING
 
