@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
 from libs.service import problems
+from libs.service.examples import example_of
 from libs.service.idempotency import HEADER
 
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
@@ -71,6 +72,9 @@ def _complete(schema: dict[str, Any]) -> None:
     for path in schema["paths"].values():
         for method, operation in path.items():
             _complete_operation(method, operation)
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                if not {"example", "examples"} & set(content):
+                    content["example"] = example_of(content.get("schema", {}), schemas)
 
 
 def _complete_operation(method: str, operation: dict[str, Any]) -> None:

@@ -45,6 +45,7 @@ async def test_every_operation_says_what_it_may_answer(api: ServiceClient) -> No
     assert {"conflict", "in-progress"} <= set(
         make["responses"]["409"]["content"]["application/problem+json"]["examples"]
     )
+    assert make["requestBody"]["content"]["application/json"]["example"] == {"name": "text"}
     assert document["components"]["schemas"]["MugIn"]["additionalProperties"] is False
     assert {"bearer", "api_key"} == set(document["components"]["securitySchemes"])
 
