@@ -3,7 +3,8 @@
 from libs.service.migrations import assert_models_match
 from libs.service.testing import ServiceClient
 from services.orders.schema import metadata
-from tests.service.orders.stage import Said, hear, placed, topics, whole
+from tests.service.orders.stage import hear, placed, topics, whole
+from tests.unit.orders.said import Said
 
 
 async def test_the_migrated_tables_are_those_of_the_models(orders_url: str) -> None:
