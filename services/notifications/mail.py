@@ -31,11 +31,11 @@ def mail_of(row: Row, mail_from: str) -> tuple[str, str, bytes]:
     mail["Subject"] = one_line(row["subject"])
     mail["Date"] = format_datetime(_second(row["created_at"]))
     mail["Message-ID"] = message_id(row["cause"], row["kind"], row["recipient"], host_of(bounces))
-    mail["Content-Language"] = one_line(row["language"])
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "OOF, AutoReply"
     mail.set_content(row["text"], cte="quoted-printable")
     mail.add_alternative(row["html"], subtype="html", cte="quoted-printable")
+    mail["Content-Language"] = one_line(row["language"])
     mail.set_boundary(f"=_{row['cause'].hex}")
     return bounces, recipient, mail.as_bytes()
 

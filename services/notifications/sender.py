@@ -35,6 +35,7 @@ class Sender:
     def __init__(self, uow: UnitOfWork, settings: Settings) -> None:
         """`calls` holds the loops; nothing is connected yet."""
         self.settings = settings
+        self._tls = ssl.create_default_context(cafile=settings.smtp_ca_file) if settings.smtp_tls != "none" else None
         self.calls = OutsideCalls(
             uow,
             "message",
@@ -94,7 +95,6 @@ class Sender:
 
     def _client(self) -> aiosmtplib.SMTP:
         settings = self.settings
-        tls = ssl.create_default_context(cafile=settings.smtp_ca_file) if settings.smtp_tls != "none" else None
         return aiosmtplib.SMTP(
             hostname=settings.smtp_host,
             port=settings.smtp_port,
@@ -104,7 +104,7 @@ class Sender:
             timeout=settings.smtp_timeout.total_seconds(),
             use_tls=settings.smtp_tls == "tls",
             start_tls=settings.smtp_tls == "starttls",
-            tls_context=tls,
+            tls_context=self._tls,
         )
 
 
