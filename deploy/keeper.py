@@ -20,6 +20,10 @@ class Member(Protocol):
     def alive(self) -> bool:
         """Is it running?"""
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
     def start(self) -> object:
         """Start it."""
 

@@ -27,7 +27,7 @@ from deploy.state import State
 from deploy.system import PROCESSES, SERVICE_NAMES, STAND_INS
 
 CHECKOUT = Path(__file__).parent.parent
-START_WITHIN = 90.0
+START_WITHIN = 180.0
 STOP_WITHIN = 45.0
 
 
@@ -152,7 +152,7 @@ class System:
             if time.monotonic() > deadline or (self._keeper is None and not member.alive):
                 words = member.last_words() if isinstance(member, Child) else ""
                 raise CannotStartError(f"{name} is not ready; the end of {self.state.log(name)}:\n{words}")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
 
     def _planned_stand_ins(self) -> dict[str, Child]:
         return {
