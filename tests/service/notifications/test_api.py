@@ -1,5 +1,6 @@
 """The HTTP edge of notifications."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -20,13 +21,14 @@ async def test_messages_are_listed_page_by_page_newest_first_and_read_whole(offi
     order = an_order()
     await office.tell(a_channel(), *(OrderPaid(order=order, person=ANA) for _ in range(5)))
     await office.settled(order.id, "succeeded", count=5)
-    seen, after = [], None
+    seen: list[str] = []
+    page: dict[str, Any] = {"next": None}
     for _ in range(3):
-        asked = {"order_id": str(order.id), "limit": 2} | ({"after": after} if after else {})
+        asked: dict[str, Any] = {"order_id": str(order.id), "limit": 2}
+        asked |= {"after": page["next"]} if page["next"] else {}
         page = (await office.api.get("/v1/messages", params=asked)).json()
         seen += [each["id"] for each in page["items"]]
-        after = page["next"]
-    assert after is None
+    assert page["next"] is None
     assert seen == sorted(set(seen), reverse=True)
     assert len(seen) == 5
     assert "text" not in page["items"][0]

@@ -144,7 +144,7 @@ async def test_a_final_no_is_final_and_told_without_the_address(office: PostOffi
 async def test_a_mail_of_unknown_fate_goes_again_under_the_same_message_id_and_is_counted(
     office: PostOffice, how: str, copies: int, doubts: int
 ) -> None:
-    await office.smtp.misbehave("data", how, times=1)
+    await office.smtp.misbehave("data", how, times=1, delay_ms=3000)
     order = await acknowledged(office)
     (found,) = await office.settled(order, "succeeded")
     assert found["doubts"] == doubts
@@ -176,13 +176,13 @@ async def _tried(office: PostOffice, order: Any) -> list[dict[str, Any]]:
 async def test_a_login_that_is_refused_waits_for_better_settings(notifications_url: str, bus_url: str) -> None:
     order = an_order()
     with SmtpStandIn(username="comanda", password="right") as smtp:
-        told = {"smtp_host": smtp.host, "smtp_port": smtp.smtp_port, "smtp_username": "comanda"}
+        told: dict[str, Any] = {"smtp_host": smtp.host, "smtp_port": smtp.smtp_port, "smtp_username": "comanda"}
         async with running(service, notifications_url, bus_url, smtp_password="wrong", **told) as api:
             office = PostOffice(api, smtp)
             await office.tell(a_channel(), OrderCreated(order=order, person=ANA))
 
             async def refused() -> bool:
-                return (await office.messages(order.id))[0]["last_error"] == "535 5.7.8"
+                return bool((await office.messages(order.id))[0]["last_error"] == "535 5.7.8")
 
             await until(refused)
             assert (await office.messages(order.id))[0]["state"] == "due"

@@ -65,7 +65,7 @@ class SmtpStandIn(StandIn):
         right = isinstance(given, LoginPassword) and (
             (given.login, given.password) == ((self.username or "").encode(), (self.password or "").encode())
         )
-        return AuthResult(success=right)
+        return AuthResult(success=right, handled=False)  # the refusal is the library's to send
 
     # What the SMTP server asks us; the names are the library's.
 

@@ -37,7 +37,7 @@ def lei(minor: int) -> Money:
 
 
 def a_line(name: str = "Cană ceramică", quantity: str = "2", **more: Any) -> LineSnapshot:
-    given = {
+    given: dict[str, Any] = {
         "id": new_id(), "sku": "MUG-01", "name": name, "unit": "pcs", "unit_price": lei(4550), "total": lei(9100),
         "ordered": Quantity.parse(quantity),
     }  # fmt: skip
@@ -45,9 +45,9 @@ def a_line(name: str = "Cană ceramică", quantity: str = "2", **more: Any) -> L
 
 
 def an_order(**more: Any) -> OrderSnapshot:
-    given = {
-        "id": new_id(), "number": "RO-2026-000123", "version": 1, "channel": "web", "language": "ro", "placed_at": PLACED,
-        "lifecycle": Lifecycle.OPEN, "stock": StockAxis.PENDING, "payment": PaymentAxis.PENDING,
+    given: dict[str, Any] = {
+        "id": new_id(), "number": "RO-2026-000123", "version": 1, "channel": "web", "language": "ro",
+        "placed_at": PLACED, "lifecycle": Lifecycle.OPEN, "stock": StockAxis.PENDING, "payment": PaymentAxis.PENDING,
         "fulfilment": FulfilmentAxis.NONE, "currency": "RON", "goods": lei(9100), "delivery": lei(1500),
         "charges": lei(0), "discounts": lei(600), "total": lei(10000), "due_on_delivery": lei(0),
         "delivery_kind": DeliveryKind.COURIER, "payment_kind": PaymentKind.PAYPAL, "lines": (a_line(),),
@@ -56,7 +56,7 @@ def an_order(**more: Any) -> OrderSnapshot:
 
 
 def a_channel(**more: Any) -> ChannelChanged:
-    given = {
+    given: dict[str, Any] = {
         "id": new_id(), "version": 1, "code": "web", "name": "Prăvălia", "kind": "web", "seller": "pravalia",
         "seller_name": "Prăvălia SRL", "languages": ("ro", "en"), "currency": "RON", "time_zone": "Europe/Bucharest",
         "depots": ("main",), "shop_url": "https://pravalia.example",
@@ -73,7 +73,7 @@ def a_locker() -> PickupPoint:
 
 
 def a_transfer(order: UUID, **more: Any) -> PaymentPending:
-    given = {
+    given: dict[str, Any] = {
         "id": new_id(), "order_id": order, "version": 1, "round": 1, "order_version": 1, "method": "transfer",
         "kind": PaymentKind.TRANSFER, "status": PaymentStatus.AWAITING, "amount": lei(10000), "authorized": lei(0),
         "received": lei(0), "refunded": lei(0), "disputed": lei(0), "reference": "RF18RO2026000123",

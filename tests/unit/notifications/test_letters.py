@@ -34,7 +34,9 @@ class Page(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.seen, self.links, self.elements, self.open = "", [], [], [""]
+        self.seen, self.open = "", [""]
+        self.links: list[str | None] = []
+        self.elements: list[str] = []
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -200,8 +202,9 @@ def test_only_an_open_transfer_with_a_reference_asks_for_a_letter() -> None:
 
 @pytest.mark.parametrize(
     ("money", "language", "text"),
-    [(lei(123450), "ro", "1.234,50 RON"), (lei(123450), "en", "RON 1,234.50"), (Money(123450, "EUR"), "it", "1.234,50 €"),
-     (Money(123450, "EUR"), "fr", "1 234,50 €"), (Money(500, "JPY"), "en", "JP¥500"), (Money(1234, "KWD"), "en", "KWD 1.234")],
+    [(lei(123450), "ro", "1.234,50 RON"), (lei(123450), "en", "RON 1,234.50"),
+     (Money(123450, "EUR"), "it", "1.234,50 €"), (Money(123450, "EUR"), "fr", "1 234,50 €"),
+     (Money(500, "JPY"), "en", "JP¥500"), (Money(1234, "KWD"), "en", "KWD 1.234")],
 )  # fmt: skip
 def test_money_is_written_as_its_readers_write_it_and_exactly(money: Money, language: str, text: str) -> None:
     assert re.sub("[\u00a0\u202f]", " ", wording.money(money, language)) == text

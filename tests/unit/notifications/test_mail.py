@@ -27,9 +27,9 @@ HEADERS = [
 
 def row(**more: Any) -> dict[str, Any]:
     return {
-        "id": new_id(), "cause": CAUSE, "kind": "paid", "recipient": "ana@example.org", "language": "ro", "sender": None,
-        "sender_name": "Prăvălia", "subject": "Am primit plata", "text": "Bună ziua\n", "html": "<p>Bună ziua</p>\n",
-        "created_at": datetime(2026, 11, 22, 10, 0, 0, 123, tzinfo=UTC),
+        "id": new_id(), "cause": CAUSE, "kind": "paid", "recipient": "ana@example.org", "language": "ro",
+        "sender": None, "sender_name": "Prăvălia", "subject": "Am primit plata", "text": "Bună ziua\n",
+        "html": "<p>Bună ziua</p>\n", "created_at": datetime(2026, 11, 22, 10, 0, 0, 123, tzinfo=UTC),
     } | more  # fmt: skip
 
 
