@@ -148,7 +148,7 @@ class Reservation:
 
     def essence(self) -> tuple[Any, ...]:
         """What others are told, beside the versions: a fact follows when it is another one."""
-        return self.state, self.round, tuple(line.snapshot() for line in self.lines.values())
+        return self.state, self.round, tuple(line.essence() for line in self.lines.values())
 
     def snapshot(self) -> ReservationSnapshot:
         """As others are told."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from libs.contracts.common import Quantity
@@ -69,21 +70,23 @@ class Line:
         """Its share in a depot."""
         return self.shares.setdefault(depot, Share())
 
+    def _so_far(self, depot: str) -> Share:
+        return self.shares.get(depot, Share())
+
     def follow(self, given: LineSnapshot, order_id: UUID) -> list[Change]:
         """Take in what has left and what came back, cumulative by depot; each piece is taken once."""
         changes = []
         for depot, quantity in sorted(given.shipped_from.items()):
-            share = self.share(depot)
-            if (new := quantity - share.deducted) > 0:
+            if (new := quantity - self._so_far(depot).deducted) > 0:
+                share = self.share(depot)
                 held = min(new, share.reserved)
                 share.reserved -= held
                 share.deducted = quantity
                 source = f"order/{order_id}/{self.id}/shipped/{quantity:d}"
                 changes.append(Change(What.DEDUCT, Place(self.sku, depot), new, held, source))
         for depot, quantity in sorted(given.returned_to.items()):
-            share = self.share(depot)
-            if (new := quantity - share.returned) > 0:
-                share.returned = quantity
+            if (new := quantity - self._so_far(depot).returned) > 0:
+                self.share(depot).returned = quantity
                 source = f"order/{order_id}/{self.id}/returned/{quantity:d}"
                 changes.append(Change(What.TAKE_BACK, Place(self.sku, depot), new, source=source))
         return changes
@@ -99,6 +102,11 @@ class Line:
                 excess -= part
                 changes.append(Change(What.RELEASE, Place(self.sku, depot), part))
         return changes
+
+    def essence(self) -> tuple[Any, ...]:
+        """What others are told of it, to compare."""
+        shares = ((depot, share.reserved, share.deducted) for depot, share in sorted(self.shares.items()))
+        return self.wanted, self.short, tuple(each for each in shares if any(each[1:]))
 
     def snapshot(self) -> ReservationLine:
         """As others are told."""
