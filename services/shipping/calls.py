@@ -14,8 +14,10 @@ from services.shipping import handlers, store
 from services.shipping.consignment import consignment, fingerprint
 from services.shipping.couriers.port import Booked, Consignment, Courier
 from services.shipping.couriers.registry import Couriers
-from services.shipping.domain import Fulfilment, Said, Void
+from services.shipping.domain import Fulfilment, Said
+from services.shipping.labels import store as labels
 from services.shipping.settings import Settings
+from services.shipping.shipment import Void
 
 log = logging.getLogger(__name__)
 STRAYS = Counter("comanda_shipping_strays_total", "AWBs that a courier held twice for one booking, given up again.")
@@ -89,7 +91,7 @@ class CourierCalls:
             return
         if row["kind"] == "label":
             if isinstance(answer, Succeeded):
-                await store.keep_label(tx, row["shipment_id"], row["awb"], row["size"], answer.data)
+                await labels.keep_label(tx, row["shipment_id"], row["awb"], row["size"], answer.data)
             return
         known = await store.locked_order(tx, row["order_id"])
         assert known is not None  # noqa: S101 - a shipment has an order

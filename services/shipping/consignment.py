@@ -9,7 +9,7 @@ from stdnum.iso7064 import mod_11_10
 from libs.contracts.common import Address, Person
 from libs.contracts.orders import OrderSnapshot
 from services.shipping.couriers.port import Consignment
-from services.shipping.domain import Shipment
+from services.shipping.shipment import Shipment
 
 
 def reference(number: int, at: datetime) -> str:

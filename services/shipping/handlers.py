@@ -13,7 +13,8 @@ from libs.events.transaction import Transaction, new_id
 from libs.service.problems import Conflict, Invalid, NotFound
 from services.shipping import store
 from services.shipping.consignment import fingerprint, reference
-from services.shipping.domain import OPEN, Ask, Fulfilment, Means, Said, Shipment
+from services.shipping.domain import OPEN, Fulfilment, Said
+from services.shipping.shipment import Ask, Means, Shipment
 from services.shipping.store import KnownOrder
 
 Act = Callable[[Fulfilment], list[Said]]

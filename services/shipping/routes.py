@@ -14,8 +14,9 @@ from libs.service.paging import After, Limit, Page, decode, encode, page_of
 from libs.service.problems import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, documented
 from services.shipping import handlers, store, waiting
 from services.shipping.accounts import store as accounts
-from services.shipping.domain import Fulfilment, Shipment
+from services.shipping.domain import Fulfilment
 from services.shipping.labels.handlers import ask_for_label, stored_label
+from services.shipping.shipment import Shipment
 from services.shipping.tracking import handlers as tracking
 from services.shipping.tracking import store as tracking_store
 from services.shipping.tracking.domain import Seen, Status
@@ -93,7 +94,7 @@ async def fulfilment(order_id: UUID, call: READ, response: Response) -> Fulfilme
     responses={**documented(NotFound, Conflict, Invalid, *DENIED), **AT_COURIER},
 )
 async def book(shipment_id: UUID, body: BookIn, call: WRITE) -> Response:
-    """Send the order and its delivery data to the courier and answer with the AWB; booked already: with the one there is."""
+    """Send order and delivery data to the courier, answer with the AWB; booked already: with the one there is."""
     async with call.uow() as tx:
         order_id = await _order_of(tx, shipment_id)
         done = await _ask(tx, order_id, shipment_id, body)

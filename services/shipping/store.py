@@ -12,7 +12,8 @@ from libs.contracts.common import Money, Person
 from libs.contracts.orders import DeliveryKind, OrderSnapshot
 from libs.contracts.shipping import ShipmentState
 from libs.events.transaction import Transaction, new_id
-from services.shipping.domain import Fulfilment, Means, Shipment, Void
+from services.shipping.domain import Fulfilment
+from services.shipping.shipment import Means, Shipment, Void
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,34 +234,6 @@ async def page(
     return rows, await _lines(tx, [row["id"] for row in rows])
 
 
-async def label(tx: Transaction, each: Shipment, size: str) -> bytes | None:
-    """The stored label of a shipment's present AWB."""
-    content: bytes | None = await tx.sql.fetchval(
-        "SELECT content FROM label WHERE shipment_id = $1 AND awb = $2 AND size = $3", each.id, each.awb, size
-    )
-    return content
-
-
-async def keep_label(tx: Transaction, shipment_id: UUID, awb: str, size: str, content: bytes) -> None:
-    """Store a label; the first one stays."""
-    await tx.sql.execute(
-        """INSERT INTO label (shipment_id, awb, size, sha256, content) VALUES ($1, $2, $3, sha256($4), $4)
-           ON CONFLICT DO NOTHING""",
-        shipment_id,
-        awb,
-        size,
-        content,
-    )
-
-
-async def label_refused(tx: Transaction, reference: str) -> str | None:
-    """Why a courier would not give a label, where it would not."""
-    why: str | None = await tx.sql.fetchval(
-        "SELECT last_error FROM courier_call WHERE reference = $1 AND call_state = 'failed'", reference
-    )
-    return why
-
-
 async def strays(tx: Transaction, listed: Sequence[tuple[str, str]]) -> list[tuple[str, UUID, UUID]]:
     """Of these references and AWBs, those of our settled bookings whose shipment has another AWB, not given up yet.
 
@@ -268,7 +241,8 @@ async def strays(tx: Transaction, listed: Sequence[tuple[str, str]]) -> list[tup
     """
     rows = await tx.sql.fetch(
         """SELECT u.awb, c.shipment_id, c.order_id FROM unnest($1::text[], $2::text[]) AS u (reference, awb)
-           JOIN courier_call c ON c.reference = u.reference AND c.kind = 'book' AND c.call_state IN ('succeeded', 'failed')
+           JOIN courier_call c ON c.reference = u.reference AND c.kind = 'book'
+               AND c.call_state IN ('succeeded', 'failed')
            JOIN shipment s ON s.id = c.shipment_id AND s.awb IS DISTINCT FROM u.awb
            WHERE NOT EXISTS (SELECT FROM courier_call v WHERE v.kind = 'void' AND v.awb = u.awb)
            ORDER BY c.order_id""",

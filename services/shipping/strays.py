@@ -1,4 +1,4 @@
-"""The couriers' own lists against ours: an AWB that stands there under one of our references and is nobody's is given up."""
+"""The couriers' own lists against ours: an AWB under one of our references that is nobody's is given up."""
 
 import logging
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ class Strays:
         return Loop("strays", self._every, self.round)
 
     async def round(self) -> int:
-        """Read every account's list of today and yesterday. Answers 0: the next look is a while away, whatever was found."""
+        """Read every account's list of today and yesterday; 0, as the next look is a while away."""
         async with self._uow(CAUSE) as tx:
             codes = await accounts.active(tx)
         for code in codes:

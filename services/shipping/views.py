@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from libs.contracts.common import Money, Quantity
 from libs.contracts.shipping import ShipmentState
-from services.shipping.domain import Fulfilment, Shipment
+from services.shipping.domain import Fulfilment
+from services.shipping.shipment import Shipment
 
 
 class ShipmentLineOut(BaseModel):

@@ -9,8 +9,10 @@ from libs.service.problems import Conflict
 from services.shipping import store
 from services.shipping.accounts import store as accounts
 from services.shipping.consignment import consignment
-from services.shipping.domain import Fulfilment, Shipment
+from services.shipping.domain import Fulfilment
+from services.shipping.labels import store as labels
 from services.shipping.labels.drawing import Label, draw
+from services.shipping.shipment import Shipment
 
 COLLECT = {"ro": "RAMBURS", "it": "CONTRASSEGNO", "fr": "CONTRE-REMBOURSEMENT"}
 """Above the amount to collect, in the language of the country the parcel goes to; COD elsewhere."""
@@ -18,8 +20,8 @@ COLLECT = {"ro": "RAMBURS", "it": "CONTRASSEGNO", "fr": "CONTRE-REMBOURSEMENT"}
 
 async def stored_label(tx: Transaction, shipment: Shipment, size: str) -> bytes | None:
     """The label once it is here; Conflict when the courier will not give it."""
-    content = await store.label(tx, shipment, size)
-    if content is None and (why := await store.label_refused(tx, reference(shipment, size))):
+    content = await labels.label(tx, shipment, size)
+    if content is None and (why := await labels.label_refused(tx, reference(shipment, size))):
         raise Conflict(f"the courier gives no such label: {why}")
     return content
 
@@ -27,14 +29,14 @@ async def stored_label(tx: Transaction, shipment: Shipment, size: str) -> bytes 
 async def ask_for_label(tx: Transaction, fulfilment: Fulfilment, shipment: Shipment, size: str) -> bytes | None:
     """The label if it is here or can be drawn; otherwise it is asked of the courier, which takes a while."""
     assert shipment.awb is not None  # noqa: S101 - the caller checked
-    content = await store.label(tx, shipment, size)
+    content = await labels.label(tx, shipment, size)
     if content is not None:
         return content
     if shipment.courier != "own_fleet":
         await store.ask_courier(tx, "label", fulfilment.order_id, shipment, reference(shipment, size), size=size)
         return None
     content = await asyncio.to_thread(draw, await _own(tx, fulfilment, shipment), size)
-    await store.keep_label(tx, shipment.id, shipment.awb, size, content)
+    await labels.keep_label(tx, shipment.id, shipment.awb, size, content)
     return content
 
 

@@ -16,7 +16,8 @@ from services.shipping import handlers
 from services.shipping import store as shipments
 from services.shipping.couriers.port import NotACallbackError
 from services.shipping.couriers.registry import Couriers, UnknownAccountError
-from services.shipping.domain import MOVING, Fulfilment, Said, Shipment
+from services.shipping.domain import MOVING, Fulfilment, Said
+from services.shipping.shipment import Shipment
 from services.shipping.tracking import store
 from services.shipping.tracking.domain import Seen, Status, whereabouts
 

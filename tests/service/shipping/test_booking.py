@@ -7,6 +7,8 @@ import pytest
 
 from libs.contracts.common import Address, Quantity
 from libs.service.testing import until
+from services.shipping.couriers.registry import Couriers
+from services.shipping.strays import Strays
 from tests.service.shipping.world import ANA, Order, World, line
 
 
@@ -158,7 +160,7 @@ async def test_a_second_awb_for_one_booking_is_given_up(world: World) -> None:
     await world.tell(order.confirmed())
     shipment = await world.shipment(order)
     booking = asyncio.create_task(world.api.post(f"/v1/shipments/{shipment['id']}/book", json={}))
-    await until(lambda: world.booked())
+    await until(world.booked)
     twin: dict[str, Any] = dict(world.fan.awbs[world.booked()[0]["awb"]]) | {"awbNumber": "9999999999999"}
     world.fan.awbs["9999999999999"] = twin
     assert (await booking).json()["state"] == "booked"
@@ -223,9 +225,6 @@ async def test_a_slow_courier_that_books_after_it_was_given_up_loses_the_stray(w
     await world.tell(order.confirmed())
     shipment = await world.until_state(order, "booked")
     await until(lambda: len(world.booked()) == 2, why="the slow booking lands at last")
-    from services.shipping.strays import Strays  # noqa: PLC0415
-    from services.shipping.couriers.registry import Couriers  # noqa: PLC0415
-
     context = world.api.context
     await Strays(context.uow, Couriers(context.settings, context.http), context.settings).round()
     await until(lambda: world.fan.did("cancelled"))

@@ -83,7 +83,7 @@ async def test_some_kept_some_cancelled_says_which(world: World) -> None:
     order = Order(method="vans", lines=(line(at={"north": "1", "south": "1"}),))
     await world.tell(order.confirmed())
     await world.until_state(order, "booked", of=2)
-    north, south = sorted((await world.fulfilment(order))["shipments"], key=lambda each: each["depot"])
+    north, _ = sorted((await world.fulfilment(order))["shipments"], key=lambda each: each["depot"])
     picked = await world.api.post(f"/v1/shipments/{north['id']}/events", json={"status": "picked_up"})
     assert picked.status_code == 200, picked.text
     await world.tell(order.cancel_requested())

@@ -10,6 +10,10 @@ import zxingcpp
 from tests.service.shipping.world import Order, World
 
 A6, A4 = (297.6, 419.5), (595.3, 841.9)
+WRITTEN = (
+    "Ana Țepeș", "Str. Înfrățirii 5, sc. à", "505600 Săcele, Brașov", "RAMBURS 123.50 RON",
+    "Sună înainte, s'il vous plaît", "Magazin SRL", "RO-2026-000001",
+)  # fmt: skip
 
 
 def read(pdf: bytes) -> list[dict[str, Any]]:
@@ -45,8 +49,7 @@ async def test_f67_our_own_label_is_read_by_a_decoder(world: World, size: str, p
     for number, page in enumerate(pages, 1):
         assert page["size"] == pytest.approx(points, abs=1)
         assert page["codes"] == [(zxingcpp.BarcodeFormat.Code128, shipment["awb"])]
-        for text in ("Ana Țepeș", "Str. Înfrățirii 5, sc. à", "505600 Săcele, Brașov", "RAMBURS 123.50 RON", f"{number}/2",
-                     "Sună înainte, s'il vous plaît", "Magazin SRL", "RO-2026-000001"):  # fmt: skip
+        for text in (*WRITTEN, f"{number}/2"):
             assert text in page["text"], text
     again = await world.api.get(f"/v1/shipments/{planned['id']}/label?size={size}")
     assert again.content == reply.content

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from libs.service.testing import until
+from services.shipping.consignment import reference
 from services.shipping.couriers.callbacks import signature
 from tests.service.shipping.world import Order, World
 
@@ -154,16 +155,17 @@ async def test_a_callback_may_name_an_awb_before_we_know_it(world: World) -> Non
 
 
 def _awb(number: int) -> str:
-    from services.shipping.consignment import reference  # noqa: PLC0415
-
     return reference(number, datetime.now(UTC))
 
 
 async def test_a_callback_that_is_none_is_parked_and_said(world: World) -> None:
     secret = await secret_of(world, "vans")
     assert (await post(world, "vans", b"not json", secret)).status_code == 202
-    rows = await until(lambda: world.rows("SELECT type, payload FROM outbox WHERE type = 'work.stuck'"
-                                          " UNION ALL SELECT type, payload FROM outbox_sent WHERE type = 'work.stuck'"))  # fmt: skip
+    both = " UNION ALL ".join(
+        f"SELECT payload FROM {table} WHERE type = 'work.stuck'"  # noqa: S608 - constants
+        for table in ("outbox", "outbox_sent")
+    )
+    rows = await until(lambda: world.rows(both))
     assert "parked" in rows[0]["payload"]
     (row,) = await world.rows("SELECT state FROM callback")
     assert row["state"] == "parked"

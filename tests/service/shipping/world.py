@@ -1,4 +1,4 @@
-"""A shipping service with its database, its bus and a FAN stand-in; and orders as the orders service would tell of them."""
+"""A shipping service with its database, its bus a FAN stand-in, and orders as the orders service tells of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ ANA = Person(
 def line(quantity: str = "2", *, depot: str = "main", at: dict[str, str] | None = None, **more: Any) -> LineSnapshot:
     """A line of mugs, reserved in one depot, or as `at` says."""
     allocations = {code: Quantity.parse(n) for code, n in (at or {depot: quantity}).items()}
-    given = {
+    given: dict[str, Any] = {
         "id": new_id(), "sku": "mug", "name": "Cană", "unit": "piece", "unit_price": Money(1000, "RON"),
         "total": Money(2000, "RON"), "weight_g": 350, "ordered": Quantity.parse(quantity), "allocations": allocations,
     }  # fmt: skip
@@ -82,11 +82,11 @@ class Order:
         self.version += 1
         self.state |= change
         zero = Money.zero("RON")
-        given = {
+        given: dict[str, Any] = {
             "id": self.id, "number": "RO-2026-000001", "version": self.version, "channel": "web", "language": "ro",
             "placed_at": datetime(2026, 11, 22, tzinfo=UTC), "lifecycle": Lifecycle.OPEN, "stock": StockAxis.RESERVED,
-            "payment": PaymentAxis.RECEIVED, "fulfilment": FulfilmentAxis.NONE, "currency": "RON", "goods": Money(2000, "RON"),
-            "delivery": zero, "charges": zero, "discounts": zero, "total": Money(2000, "RON"),
+            "payment": PaymentAxis.RECEIVED, "fulfilment": FulfilmentAxis.NONE, "currency": "RON",
+            "goods": Money(2000, "RON"), "delivery": zero, "charges": zero, "discounts": zero, "total": Money(2000, "RON"),
             "due_on_delivery": Money(self.due, "RON"), "delivery_method": self.method, "delivery_kind": self.kind,
             "lines": self.lines,
         }  # fmt: skip
@@ -156,7 +156,8 @@ class World:
         """The facts about an order's fulfilment, oldest first, as type and data."""
         rows = await self.rows(
             """SELECT seq, type, payload::jsonb AS data FROM outbox WHERE key = $1 AND type LIKE $2
-               UNION ALL SELECT seq, type, payload::jsonb FROM outbox_sent WHERE key = $1 AND type LIKE $2 ORDER BY seq""",
+               UNION ALL SELECT seq, type, payload::jsonb FROM outbox_sent WHERE key = $1 AND type LIKE $2
+               ORDER BY seq""",
             str(order.id),
             topic,
         )
@@ -183,7 +184,7 @@ class World:
             found = [each for each in (await self.fulfilment(order))["shipments"] if each["state"] == state]
             return dict(found[0]) if len(found) == of else None
 
-        found = await until(there, within=60, why=f"{of} shipments {state}")
+        found: dict[str, Any] | None = await until(there, within=60, why=f"{of} shipments {state}")
         assert found is not None
         return found
 
@@ -193,7 +194,7 @@ class World:
         async def there() -> dict[str, Any] | None:
             return next((fact for fact in await self.told(order) if fact["type"] == topic), None)
 
-        found = await until(there, within=60, why=topic)
+        found: dict[str, Any] | None = await until(there, within=60, why=topic)
         assert found is not None
         return found
 

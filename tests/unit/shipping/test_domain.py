@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from libs.contracts.orders import DeliveryKind, OrderSnapshot
 from libs.contracts.shipping import ShipmentCancelled, ShipmentKept, ShipmentState
 from libs.events.transaction import new_id
-from services.shipping.domain import Ask, Fulfilment, Means, Said, Shipment, Void
+from services.shipping.domain import Fulfilment, Said
+from services.shipping.shipment import Ask, Means, Shipment, Void
 from tests.service.shipping.world import Order, line
 
 MEANS = Means(DeliveryKind.COURIER, "fan", "fan1", book_when_confirmed=True)
@@ -99,7 +100,7 @@ def test_a_cancel_is_answered_once_and_only_when_nothing_is_open(data: st.DataOb
     facts = [order.created().order, order.confirmed().order, order.cancel_requested().order]
     for fact in facts:
         desk.learn(fact)
-        while desk.open and data.draw(st.booleans()):
+        while data.draw(st.booleans()) and desk.open:
             desk.courier_answers(booked=data.draw(st.booleans()), gone=data.draw(st.booleans()))
     while desk.open:
         assert not answers(desk), "answered while a courier was being asked"
@@ -126,7 +127,7 @@ def test_cash_is_collected_once(data: st.DataObject) -> None:
     desk = Desk()
     desk.learn(order.confirmed().order)
     order.lines = (*order.lines, line(depot=data.draw(st.sampled_from(["a", "z"]))))
-    while desk.open and data.draw(st.booleans()):
+    while data.draw(st.booleans()) and desk.open:
         desk.courier_answers(booked=data.draw(st.booleans()))
     desk.learn(order.changed().order)
     desk.settle()

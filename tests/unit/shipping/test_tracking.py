@@ -48,6 +48,7 @@ def test_an_unknown_code_moves_nothing_by_itself_and_is_on_its_way_when_moving()
 def test_times_are_those_of_the_first_movement_and_the_first_delivery() -> None:
     times = [START + timedelta(hours=n) for n in range(4)]
     found = whereabouts([
-        (Status.DELIVERED, times[3]), (Status.IN_TRANSIT, times[1]), (Status.PICKED_UP, times[0]), (Status.DELIVERED, times[2]),
+        (Status.DELIVERED, times[3]), (Status.IN_TRANSIT, times[1]),
+        (Status.PICKED_UP, times[0]), (Status.DELIVERED, times[2]),
     ])  # fmt: skip
     assert (found.dispatched_at, found.delivered_at) == (times[0], times[2])
