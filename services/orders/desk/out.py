@@ -121,6 +121,7 @@ class OrderOut(SummaryOut):
     """An order whole."""
 
     language: str
+    currency: str
     taken_at: datetime
     taken_by: str
     round: int
@@ -217,6 +218,7 @@ def order_out(order: Order, row: dict[str, Any], lines: Any, adjustments: Any, s
     return OrderOut(
         **SummaryOut.of_order(order).model_dump(),
         language=order.language,
+        currency=order.currency,
         taken_at=row["taken_at"],
         taken_by=row["taken_by"],
         round=order.round,
