@@ -14,7 +14,7 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="SHIPPING_", frozen=True, extra="forbid")
 
-    public_url: Annotated[str, Field(pattern=r"^https?://")] = (
+    public_url: Annotated[str, Field(pattern=r"^(https?://.*)?$")] = ""  # where customers follow parcels; empty: here
         "http://127.0.0.1:8104"  # where customers follow a parcel
     )
     secrets_key: SecretStr | None = None  # seals couriers' credentials and callback secrets in the database
@@ -32,11 +32,18 @@ class Settings(ServiceSettings):
     callback_skew: timedelta = timedelta(minutes=5)
     callback_patience: timedelta = timedelta(hours=24)  # how long a callback may name an AWB that is not known yet
 
+    @property
+    def open_to_customers(self) -> str:
+        """The address that tracking links begin with."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
     def unfit(self) -> list[str]:
         """Production also needs a key of its own, and couriers over TLS."""
         reasons = super().unfit()
         if self.secrets_key is None:
             reasons.append("SHIPPING_SECRETS_KEY: needed in production")
+        if not self.public_url:
+            reasons.append("SHIPPING_PUBLIC_URL: needed in production, where customers follow their parcels")
         if not self.fan_base_url.startswith("https://"):
             reasons.append("SHIPPING_FAN_BASE_URL: must be https in production")
         return reasons

@@ -20,7 +20,7 @@ class OwnFleet:
 
     def __init__(self, account: Account, public_url: str) -> None:
         self.account = account
-        self._public_url = public_url.rstrip("/")
+        self._public_url = public_url
 
     async def book(self, consignment: Consignment) -> Answer:
         """The reference, which has a check digit, is the AWB: asked twice it is the same."""

@@ -43,7 +43,7 @@ class Couriers:
         account = opened_account(row, self._seal)
         if account.courier == "fan":
             return Fan(account, self._http, self._settings.fan_base_url, self._settings.courier_timeout)
-        return OwnFleet(account, self._settings.public_url)
+        return OwnFleet(account, self._settings.open_to_customers)
 
 
 def opened_account(row: asyncpg.Record, seal: Seal) -> Account:

@@ -44,6 +44,7 @@ async def world(shipping_url: str, bus_url: str, fan: FanStandIn) -> AsyncIterat
         shipping_url,
         bus_url,
         fan_base_url=fan.url,
+        public_url="https://shop.example",
         courier_timeout=1,
         look_up_after=0.2,
         absence_grace=0.2,

@@ -105,4 +105,5 @@ def test_production_needs_a_key_of_its_own_and_couriers_over_tls(monkeypatch: py
     with pytest.raises(SettingsError) as refused:
         load(Settings)
     assert "SHIPPING_SECRETS_KEY" in str(refused.value)
+    assert "SHIPPING_PUBLIC_URL" in str(refused.value)
     assert "SHIPPING_FAN_BASE_URL" in str(refused.value)

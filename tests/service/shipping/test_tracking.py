@@ -179,7 +179,7 @@ async def test_f36_own_parcels_have_a_public_page_without_a_name(world: World) -
     shipment = await world.until_state(order, "booked")
     scanned: dict[str, Any] = {"status": "picked_up", "location": "<b>București</b>", "text": "Ana"}
     assert (await world.api.post(f"/v1/shipments/{shipment['id']}/events", json=scanned)).status_code == 200
-    path = shipment["link"].removeprefix("http://127.0.0.1:8104")
+    path = shipment["link"].removeprefix("https://shop.example")
     page = await world.api.as_role("").get(path)
     assert page.status_code == 200
     assert shipment["awb"] in page.text

@@ -86,7 +86,8 @@ class Order:
             "id": self.id, "number": "RO-2026-000001", "version": self.version, "channel": "web", "language": "ro",
             "placed_at": datetime(2026, 11, 22, tzinfo=UTC), "lifecycle": Lifecycle.OPEN, "stock": StockAxis.RESERVED,
             "payment": PaymentAxis.RECEIVED, "fulfilment": FulfilmentAxis.NONE, "currency": "RON",
-            "goods": Money(2000, "RON"), "delivery": zero, "charges": zero, "discounts": zero, "total": Money(2000, "RON"),
+            "goods": Money(2000, "RON"), "total": Money(2000, "RON"), "delivery": zero, "charges": zero,
+            "discounts": zero,
             "due_on_delivery": Money(self.due, "RON"), "delivery_method": self.method, "delivery_kind": self.kind,
             "lines": self.lines,
         }  # fmt: skip
