@@ -15,8 +15,6 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="SHIPPING_", frozen=True, extra="forbid")
 
     public_url: Annotated[str, Field(pattern=r"^(https?://.*)?$")] = ""  # where customers follow parcels; empty: here
-        "http://127.0.0.1:8104"  # where customers follow a parcel
-    )
     secrets_key: SecretStr | None = None  # seals couriers' credentials and callback secrets in the database
     fan_base_url: Annotated[str, Field(pattern=r"^https?://")] = "https://api.fancourier.ro"
     courier_timeout: timedelta = timedelta(seconds=10)
