@@ -129,6 +129,11 @@ def forged() -> dict[str, str]:
 FORGED = forged()
 
 
+def test_only_asymmetric_algorithms_are_taken() -> None:
+    assert auth.ALGORITHMS == ("RS256", "ES256", "EdDSA")
+    assert "oct" not in auth.KEY_TYPES
+
+
 @pytest.mark.parametrize("what", FORGED)
 async def test_anything_doubtful_is_refused(authentication: Authentication, what: str) -> None:
     with pytest.raises(Unauthenticated):

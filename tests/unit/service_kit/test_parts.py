@@ -11,6 +11,9 @@ SOON = timedelta(seconds=5)
 def part(name: str, stopped: list[str]) -> Part:
     async def run(stop: asyncio.Event) -> None:
         await stop.wait()
+        stopped.append(f"{name} is asked")
+        for _ in range(20):  # some work in hand
+            await asyncio.sleep(0)
         stopped.append(name)
 
     return run
@@ -22,7 +25,7 @@ async def test_parts_stop_one_after_the_other() -> None:
     stop.set()
     names = ("api", "worker", "relay")
     assert await run_parts({name: part(name, stopped) for name in names}, stop, SOON)
-    assert stopped == list(names)
+    assert stopped == [said for name in names for said in (f"{name} is asked", name)]
 
 
 async def breaks(_: asyncio.Event) -> None:
@@ -40,7 +43,7 @@ async def test_a_part_that_ends_by_itself_ends_the_process_with_an_error(bad: Pa
         {"api": part("api", stopped), "bad": bad, "relay": part("relay", stopped)}, asyncio.Event(), SOON
     )
     assert not fine
-    assert stopped == ["api", "relay"]
+    assert [name for name in stopped if "asked" not in name] == ["api", "relay"]
 
 
 async def test_a_part_that_does_not_stop_is_ended_after_a_while() -> None:
