@@ -133,7 +133,7 @@ async def show_depot(code: Code, call: Annotated[Call, needs("stock:read")]) -> 
 )
 async def put_depot(code: Code, body: DepotIn, call: Annotated[Call, needs("settings:write")]) -> Response:
     """Make a depot, or change it. One that is not active keeps its goods and promises, and is asked for nothing new."""
-    said = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
+    said = {name: value for name in body.model_fields_set if (value := getattr(body, name)) is not None}
     if said.get("buffer", 0) < 0:
         raise Invalid("a buffer is not negative", field="buffer")
     async with call.uow() as tx:
@@ -147,16 +147,18 @@ async def put_depot(code: Code, body: DepotIn, call: Annotated[Call, needs("sett
 async def upsert_items(body: ItemsIn, call: Annotated[Call, needs("stock:write")]) -> Response:
     """Make or change items by SKU, in sorted chunks of 500; sent again it changes nothing."""
     said: dict[str, dict[str, Any]] = {}
-    twice = []
+    wrong = []
     for number, item in enumerate(body.items):
         if item.sku in said:
-            twice.append(FieldError(f"items[{number}].sku", f"{item.sku} stands in this call twice"))
+            wrong.append(FieldError(f"items[{number}].sku", f"{item.sku} stands in this call twice"))
+        if item.unit_cost is not None and item.unit_cost.minor < 0:
+            wrong.append(FieldError(f"items[{number}].unit_cost", "a cost is not negative"))
         said[item.sku] = {name: getattr(item, name) for name in item.model_fields_set - {"sku"}}
         for name in ("name", "unit", "archived"):
             if said[item.sku].get(name, "") is None:
                 del said[item.sku][name]  # cannot be taken away
-    if twice:
-        raise Invalid(twice[0].detail, errors=twice[:50])
+    if wrong:
+        raise Invalid(wrong[0].detail, errors=wrong[:50])
 
     async def work(tx: Transaction, skus: Sequence[str]) -> list[dict[str, Any]]:
         done = await handlers.upsert_items(tx, {sku: said[sku] for sku in skus})

@@ -287,6 +287,14 @@ async def test_a_depot_that_changed_meanwhile_is_not_overwritten(quiet_api: Serv
     assert (await quiet_api.get("/v1/depots")).json()["items"] == [depot]
 
 
+async def test_a_depot_keeps_back_some_of_what_is_new_in_it(quiet_api: ServiceClient) -> None:
+    made = await quiet_api.put("/v1/depots/main", json={"buffer": "1.5"})
+    assert (made.status_code, made.json()["buffer"]) == (201, "1.5")
+    assert (await quiet_api.put("/v1/depots/main", json={"buffer": "-1"})).json()["errors"][0]["field"] == "buffer"
+    await given_items(quiet_api, "mug")
+    assert (await given_levels(quiet_api, ("mug", "main", "5")))["results"][0]["available"] == "3.5"
+
+
 async def test_who_may_do_what(quiet_api: ServiceClient) -> None:
     figures = {"figures": [{"sku": "mug", "depot": "main", "on_hand": "1"}]}
     assert (await quiet_api.as_role("").put("/v1/stock/levels", json=figures)).status_code == 401
