@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from deploy.kafka import Kafka
@@ -90,7 +91,9 @@ async def fragile(own_server: Postgres | Kafka) -> AsyncIterator[World]:
     if isinstance(own_server, Kafka):
         world = World(own_server.bus, "kafka", own_server.kill, lambda: own_server.start_broker(0))
     else:
-        url = await Databases(own_server.url())("bus", prepare=_with_tables)
+        databases = Databases(own_server.url())
+        url = await databases("bus", prepare=_with_tables)
+        await _durable(databases)
         world = World(url, "embedded", own_server.kill, own_server.start)
     yield world
     if not own_server.alive:
@@ -102,6 +105,13 @@ async def _with_tables(url: str) -> None:
     bus = open_bus(url)
     await bus.create_topics([])
     await bus.close()
+
+
+async def _durable(databases: Databases) -> None:
+    """The throwaway server commits asynchronously: killed, it would lose what it has promised."""
+    admin = await asyncpg.connect(databases.admin)
+    await admin.execute(f'ALTER DATABASE "{databases.made[-1]}" SET synchronous_commit = on')
+    await admin.close()
 
 
 def _never() -> None:

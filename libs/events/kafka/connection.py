@@ -1,5 +1,6 @@
 """How every client of ours reaches the cluster, and which errors mean that it cannot be reached now."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -57,6 +58,15 @@ async def administrator(servers: Sequence[str], settings: BusSettings) -> AsyncI
         finally:
             with suppress(KafkaError, OSError):
                 await client.close()
+
+
+async def closed_at_last(client: Any) -> None:
+    """Close a client's connections, also one that was just being made while its other ones closed."""
+    for _ in range(2):
+        with suppress(KafkaError, OSError):  # with TimeoutError
+            async with asyncio.timeout(3):
+                await client.close()
+        await asyncio.sleep(0)
 
 
 def _tls(settings: BusSettings) -> ssl.SSLContext:

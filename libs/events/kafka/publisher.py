@@ -8,7 +8,6 @@ another.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -17,7 +16,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from libs.events.bus import Failed, Outcome, Outgoing, Refused, Sent, TopicPartition
 from libs.events.bus_settings import BusSettings, refusal
-from libs.events.kafka.connection import connection
+from libs.events.kafka.connection import closed_at_last, connection
 from libs.events.partitions import partition_of
 
 _BATCH_BYTES = 512 * 1024
@@ -161,11 +160,11 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
     sending: asyncio.Task[Any] | None = producer._sender.sender_task  # noqa: SLF001
     if sending is not None:
         sending.cancel()
-    with suppress(KafkaError, OSError):
-        async with asyncio.timeout(3):
-            await producer.client.close()
-    if sending is not None:
+        await asyncio.wait([sending], timeout=1)
+    await closed_at_last(producer.client)
+    if sending is not None and not sending.done():  # it waited for an answer, which cannot come any more
         await asyncio.wait([sending], timeout=3)
+        await closed_at_last(producer.client)
 
 
 def _appended(builder: BatchBuilder, record: Outgoing) -> bool:

@@ -14,7 +14,7 @@ from aiokafka.structs import TopicPartition as KafkaPlace
 
 from libs.events.bus import BusUnavailableError, LostAssignmentError, Record, TopicPartition
 from libs.events.bus_settings import MAX_RECORD_BYTES, BusSettings
-from libs.events.kafka.connection import available, connection
+from libs.events.kafka.connection import available, closed_at_last, connection
 
 _PATIENCE_MS = (
     3_600_000  # between two polls: a slow handler is our own business, a dead process is seen by its heartbeat
@@ -124,13 +124,13 @@ class KafkaSubscription:
         self._consumer.seek(KafkaPlace(*place), offset)
 
     async def _commit_forwards(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """One owner a partition, so looking first and writing then is safe."""
+        """One owner a partition, so looking first and then writing is safe; a former owner is refused."""
         for place in offsets.keys() - self._committed.keys():
             self._committed[place] = await self._consumer.committed(KafkaPlace(*place)) or 0
-        forwards = {place: offset for place, offset in offsets.items() if offset > self._committed[place]}
-        if forwards:
-            await self._consumer.commit({KafkaPlace(*place): offset for place, offset in forwards.items()})
-            self._committed |= forwards
+        reached = {place: max(offset, self._committed[place]) for place, offset in offsets.items()}
+        if reached:
+            await self._consumer.commit({KafkaPlace(*place): offset for place, offset in reached.items()})
+            self._committed |= reached
 
     async def _read_again(self) -> None:
         for place in self._still_ours(sorted(self._reread)):
@@ -201,10 +201,7 @@ async def _stop(consumer: AIOKafkaConsumer, starting: "asyncio.Task[None]") -> N
     await asyncio.wait([starting], timeout=_CLOSING)
     if starting.done() and not starting.cancelled():
         starting.exception()  # said to whoever waited for it
-    try:
+    with suppress(KafkaError, OSError):  # with TimeoutError
         async with asyncio.timeout(_CLOSING):
             await consumer.stop()
-    except (KafkaError, OSError):  # with TimeoutError
-        with suppress(KafkaError, OSError):
-            async with asyncio.timeout(1):
-                await consumer._client.close()  # noqa: SLF001 - `stop` had its chance
+    await closed_at_last(consumer._client)  # noqa: SLF001 - `stop` gives up or overlooks some
