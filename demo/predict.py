@@ -63,7 +63,10 @@ def predict(rows):
         if reason:
             ends[row["invoice"]] = {"end": "no order", "why": reason}
             continue
-        end = {"total": f"{total_of(row):.2f}", "payment": ("paypal", "transfer", "cash_on_delivery")[seed(row["invoice"]) % 3]}
+        end = {
+            "total": f"{total_of(row):.2f}",
+            "payment": ("paypal", "transfer", "cash_on_delivery")[seed(row["invoice"]) % 3],
+        }
         if missing & set(goods(row)):
             end |= {"end": "cancelled", "why": "out_of_stock", "received": "0.00"}
         else:
