@@ -52,6 +52,7 @@ async def _run(system: System) -> None:
     if not starting.done():
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
+        _say("\nStopped before everything was there.")
         return
     await starting
     _say(_welcome(system, time.monotonic() - started))

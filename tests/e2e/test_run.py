@@ -14,6 +14,7 @@ import pytest
 
 from deploy.child import CannotStartError, wait_until
 from deploy.environment import free_ports
+from deploy.kafka import Kafka
 from deploy.supervisor import CHECKOUT, System
 from deploy.system import PORTS, SERVICE_NAMES, TOPICS
 
@@ -82,6 +83,18 @@ async def test_a_taken_port_stops_the_start_and_leaves_nothing_running(root: Pat
     async with await asyncio.start_server(lambda *_: None, "127.0.0.1", first["shipping"]):
         with pytest.raises(CannotStartError, match=f"Port {first['shipping']}, meant for shipping.*SHIPPING_PORT"):
             await System(root, ports=first, throwaway=True).start()
+
+
+@pytest.mark.kafka
+async def test_an_installation_is_not_moved_to_another_bus_by_starting_it(root: Path, kafka: Kafka) -> None:
+    """Facts may still be on their way in the old one."""
+    ports = free_ports()
+    async with System(root, ports=ports, services=("inventory",), throwaway=True, say=lambda _: None):
+        pass
+    other = System(root, ports=ports, services=("inventory",), bus=kafka.bus, throwaway=True, say=lambda _: None)
+    with pytest.raises(CannotStartError, match=r"(?s)inventory has used the bus postgres:.*make reset"):
+        await other.start()
+    assert not any(member.alive for member in other.members.values())
 
 
 def test_ctrl_c_stops_everything_and_a_second_start_finds_the_state(root: Path) -> None:
