@@ -5,7 +5,16 @@ import pytest
 from libs.service.testing import until
 from tests.service.payments.world import Order, World
 
-BAD = ["late", "drop_after_effect", "error500_after", "garbage", "error500", "drop_before", "rate_limit", "unauthorized"]
+BAD = [
+    "late",
+    "drop_after_effect",
+    "error500_after",
+    "garbage",
+    "error500",
+    "drop_before",
+    "rate_limit",
+    "unauthorized",
+]
 
 
 @pytest.mark.parametrize("how", [*BAD, "in_progress"])
