@@ -111,6 +111,7 @@ STEP = st.one_of(
     st.tuples(st.just("order"), st.booleans(), st.integers(1, 8), st.integers(0, 3)),
     st.tuples(st.just("cancel"), st.integers(0, 9)),
     st.tuples(st.just("reopen"), st.integers(0, 9)),
+    st.tuples(st.just("grow"), st.integers(0, 9), st.integers(1, 3)),
     st.tuples(st.just("cut"), st.integers(0, 9), st.integers(1, 3)),
     st.tuples(st.just("ship"), st.integers(0, 9), st.sampled_from(["main", "shop"]), st.integers(1, 4)),
     st.tuples(st.just("return"), st.integers(0, 9), st.sampled_from(["main", "shop"])),
@@ -138,6 +139,8 @@ def happens(step: tuple[Any, ...], orders: list[OrderSnapshot], skus: Sequence[s
         case ("cut", _, count):
             cut = pieces(min(count, (line.ordered - line.cut - line.shipped) // 1000)) + line.cut
             orders[place] = with_first(before, cut=Quantity(cut))
+        case ("grow", _, count):
+            orders[place] = with_first(before, ordered=Quantity(line.ordered + pieces(count)))
         case ("ship", _, depot, count):
             more = pieces(max(0, min(count, (line.ordered - line.cut - line.shipped) // 1000)))
             gone = line.shipped_from | {depot: Quantity(line.shipped_from.get(depot, 0) + more)}

@@ -165,6 +165,20 @@ async def test_cut_goods_are_released(inventory: UnitOfWork) -> None:
     assert await levels(inventory) == {("mug", "main"): (5, 0)}
 
 
+async def test_an_order_that_grows_holds_all_of_it_or_nothing(inventory: UnitOfWork) -> None:
+    await given_stock(inventory, {("mug", "main"): 5})
+    order = an_order(a_line("mug", 2))
+    more = then(order, line={"ordered": 4})
+    await tell(inventory, order, more)
+    assert await levels(inventory) == {("mug", "main"): (5, 4)}
+    assert await state_of(inventory, order) == "reserved"
+    await tell(inventory, too_much := then(more, line={"ordered": 6}))
+    assert await levels(inventory) == {("mug", "main"): (5, 0)}
+    assert await state_of(inventory, order) == "rejected"
+    await tell(inventory, then(too_much, line={"ordered": 6, "cut": 1}))
+    assert await levels(inventory) == {("mug", "main"): (5, 5)}
+
+
 async def test_returned_goods_wait_in_quarantine(inventory: UnitOfWork) -> None:
     await given_stock(inventory, {("mug", "main"): 5})
     order = an_order(a_line("mug", 2))

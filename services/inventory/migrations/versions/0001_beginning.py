@@ -136,7 +136,7 @@ CREATE TABLE stock_level (
     CONSTRAINT stock_level_not_negative CHECK (on_hand >= 0 AND reserved >= 0
         AND buffer >= 0 AND quarantine >= 0 AND uncovered >= 0),
     FOREIGN KEY (depot) REFERENCES depot (code)
-);
+) WITH (fillfactor = 60);
 CREATE TABLE movement (
     id uuid NOT NULL,
     level_id uuid NOT NULL,
