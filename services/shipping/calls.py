@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 from prometheus_client import Counter
 
 from libs.events.transaction import Cause, Transaction, UnitOfWork
-from libs.service.outside import Answer, Failed, OutsideCalls, Refused, Succeeded, Unknown
+from libs.service.outside import Answer, Failed, OutsideCalls, Refused, Succeeded, Unknown, Wait
 from services.shipping import handlers, store
 from services.shipping.consignment import consignment, fingerprint
 from services.shipping.couriers.port import Booked, Consignment, Courier
-from services.shipping.couriers.registry import Couriers
+from services.shipping.couriers.registry import Couriers, UnknownAccountError
 from services.shipping.domain import Fulfilment, Said
 from services.shipping.labels import store as labels
+from services.shipping.sealing import SealBrokenError
 from services.shipping.settings import Settings
 from services.shipping.shipment import Void
 
@@ -46,7 +47,10 @@ class CourierCalls:
         """Ask the courier. A booking that nobody wants any more, or not now, is withdrawn without asking."""
         asked: Consignment | Failed | None = None
         async with self._uow(Cause("system:shipping")) as tx:
-            courier = await self._couriers.of(tx, row["account"])
+            try:
+                courier = await self._couriers.of(tx, row["account"])
+            except (UnknownAccountError, SealBrokenError) as error:
+                return Wait(60, f"{type(error).__name__}: {error}")
             if row["kind"] == "book":
                 asked = await self._consignment(tx, row)
         if isinstance(asked, Failed):

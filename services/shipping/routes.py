@@ -156,7 +156,7 @@ async def scan(shipment_id: UUID, body: ScanIn, call: WRITE) -> Response:
     seen = Seen("", body.status, Status(body.status), at, body.text, body.location)
     async with call.uow() as tx:
         order_id = await _order_of(tx, shipment_id)
-        done = await tracking.scan(tx, shipment_id, seen)
+        done = await tracking.scan(tx, order_id, shipment_id, seen)
         return call.answer(ShipmentOut.of(done.shipment(shipment_id), order_id))
 
 

@@ -21,9 +21,7 @@ class Settings(ServiceSettings):
     call_lease: timedelta = timedelta(seconds=30)
     look_up_after: timedelta = timedelta(seconds=5)
     absence_grace: timedelta = timedelta(seconds=60)
-    wait_for_courier: timedelta = timedelta(
-        seconds=20
-    )  # how long a request waits for an AWB or a label before it answers 202
+    wait_for_courier: timedelta = timedelta(seconds=20)  # how long a request waits for an AWB or a label: then 202
     poll_every: timedelta = timedelta(minutes=30)  # how often a courier is asked where one parcel is
     poll_round: timedelta = timedelta(seconds=5)
     strays_every: timedelta = timedelta(hours=1)  # how often couriers' lists are searched for AWBs that are nobody's

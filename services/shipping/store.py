@@ -68,8 +68,8 @@ async def order_of_shipment(tx: Transaction, shipment_id: UUID) -> UUID | None:
 async def means(tx: Transaction, order: OrderSnapshot) -> Means:
     """How the order is to be delivered, by its delivery method; by its kind alone where the method is none of ours."""
     row = await tx.sql.fetchrow(
-        """SELECT m.kind, m.account, m.book_when_confirmed, a.courier FROM delivery_method m
-           LEFT JOIN courier_account a ON a.code = m.account WHERE m.code = $1""",
+        """SELECT m.kind, a.code AS account, m.book_when_confirmed, a.courier FROM delivery_method m
+           LEFT JOIN courier_account a ON a.code = m.account AND a.active WHERE m.code = $1""",
         order.delivery_method,
     )
     if row is None:

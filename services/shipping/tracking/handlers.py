@@ -80,10 +80,9 @@ async def _say_unmapped(tx: Transaction, courier: str, events: Iterable[Seen]) -
             log.error("a courier's code is in no map", extra={"courier": courier, "code": code})
 
 
-async def scan(tx: Transaction, shipment_id: UUID, event: Seen) -> Fulfilment:
+async def scan(tx: Transaction, order_id: UUID, shipment_id: UUID, event: Seen) -> Fulfilment:
     """What a person of ours saw: a parcel of the own fleet moved, or a customer picked the goods up."""
-    order_id = await shipments.order_of_shipment(tx, shipment_id)
-    known, found = await handlers.lock(tx, order_id or shipment_id)
+    known, found = await handlers.lock(tx, order_id)
     shipment = found.shipment(shipment_id)
     if not _may_be_scanned(shipment, event.status):
         raise Conflict(

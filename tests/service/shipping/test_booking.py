@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from libs.contracts.common import Address, Quantity
-from libs.service.testing import until
+from libs.service.testing import running, until
+from services.shipping.__main__ import service
+from services.shipping.calls import CourierCalls
 from services.shipping.couriers.registry import Couriers
 from services.shipping.strays import Strays
 from tests.service.shipping.world import ANA, Order, World, line
+from tests.standins.fan.app import FanStandIn
 
 
 async def test_f66_one_call_sends_the_order_to_the_courier_and_returns_the_awb(world: World) -> None:
@@ -171,12 +174,6 @@ async def test_a_second_awb_for_one_booking_is_given_up(world: World) -> None:
 
 
 async def test_while_an_order_is_held_nothing_is_booked(world: World) -> None:
-    order = Order()
-    await world.tell(order.confirmed(), order.held())
-    reply = await world.api.post(f"/v1/fulfilments/{order.id}/book", json={})
-    shipments = (await world.fulfilment(order))["shipments"]
-    if shipments[0]["state"] != "booked":  # the hold came before the courier was asked
-        assert reply.status_code in (200, 202, 409)
     other = Order()
     await world.tell(other.held(), other.confirmed())
     assert (await world.shipment(other))["state"] == "planned"
@@ -185,6 +182,28 @@ async def test_while_an_order_is_held_nothing_is_booked(world: World) -> None:
     assert "held" in refused.json()["detail"]
     await world.tell(other.released())
     await world.until_state(other, "booked")
+
+
+async def test_a_booking_that_is_due_is_withdrawn_when_a_hold_comes_before_the_courier_is_asked(
+    shipping_url: str, bus_url: str, fan: FanStandIn
+) -> None:
+    async with running(service, shipping_url, bus_url, parts=("api",), fan_base_url=fan.url) as api:
+        world = World(api, fan)
+        await world.given_methods()
+        couriers = Couriers(api.context.settings, api.context.http)
+        calls = CourierCalls(api.context.uow, couriers, api.context.settings).outside
+        order, gone = Order(), Order()
+        await world.tell(order.confirmed(), order.held(), gone.confirmed(), gone.cancel_requested())
+        assert (await world.shipment(order))["state"] == (await world.shipment(gone))["state"] == "booking"
+        assert await world.types(gone) == []
+        await calls.due_round()
+        assert (await world.shipment(order))["state"] == "planned"
+        assert await world.types(gone) == ["shipment.cancelled"]
+        assert not fan.asked("book")
+        await world.tell(order.released())
+        await calls.due_round()
+        assert (await world.shipment(order))["state"] == "booked"
+        assert len(world.booked()) == 1
 
 
 async def test_a_change_of_address_gives_up_the_awb_and_books_anew(world: World) -> None:
