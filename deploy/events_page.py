@@ -2,13 +2,14 @@
 
 import json
 import re
+from functools import cache
 from typing import Any
 
 from deploy.asyncapi import HEADERS, NOT_ALWAYS, key_of, parts_of
 from deploy.system import TOPICS, Topic
 from libs.contracts import every_contract
 from libs.events.contract import Event
-from libs.events.documentation import comments, example_of
+from libs.events.documentation import comments, example_of, schema_of
 
 HEAD = """# Facts
 
@@ -87,7 +88,7 @@ def _text(kind: Any) -> str:
 
 def _members(kind: Any) -> list[str]:
     said = {name: text.replace("|", "/") for name, text in comments(kind).items()}
-    schema = kind.model_json_schema()
+    schema = schema_of(kind)
     required = schema.get("required", ())
     rows = [
         f"| `{name}` | {_type(each)} | {'' if name in required else 'may be absent'} | {said.get(name, '')} |"
@@ -117,15 +118,20 @@ _OWN = ("Money", "Quantity")
 
 
 def _named(name: str) -> str:
-    parts = {part.__name__ for part in parts_of(list(every_contract()))}
-    if name in parts:
+    if name in _part_names():
         return f"[{name}](#{name.lower()})"
     return f"{name}: {', '.join(f'`{value}`' for value in _values(name))}"
 
 
+@cache
+def _part_names() -> frozenset[str]:
+    return frozenset(part.__name__ for part in parts_of(list(every_contract())))
+
+
+@cache
 def _values(name: str) -> list[str]:
     for contract in every_contract():
-        defined = contract.model_json_schema().get("$defs", {})
+        defined = schema_of(contract).get("$defs", {})
         if "enum" in defined.get(name, {}):
             return list(defined[name]["enum"])
     return []

@@ -1,4 +1,4 @@
-"""The levels of tests, cheapest first: `make test` runs them, and so does CI, which accepts no test left out."""
+"""The levels of tests, cheapest first. `make test` leaves out what takes minutes; CI leaves out nothing."""
 
 import argparse
 import json
@@ -24,8 +24,8 @@ class Level:
     kafka: bool = False
     workers: int = 0
 
-    def arguments(self) -> list[str]:
-        """What pytest is told."""
+    def arguments(self, *, slow: bool) -> list[str]:
+        """What pytest is told; `slow` lets in what takes minutes."""
         shared = ["-n", str(self.workers)] if self.workers else ["-p", "no:xdist"]
         return [
             *self.folders,
@@ -80,7 +80,7 @@ def run(level: Level, *, ci: bool) -> tuple[bool, Counter[str], str]:
     with tempfile.TemporaryDirectory() as folder:
         counted = Path(folder) / "counts.json"
         env = os.environ | {"COMANDA_TEST_COUNTS": str(counted)} | ({"CI": "true"} if ci else {})
-        command = [sys.executable, "-m", "pytest", *level.arguments()]
+        command = [sys.executable, "-m", "pytest", *level.arguments(slow=ci)]
         print(f"--- {level.name}", flush=True)
         started = time.monotonic()
         output = subprocess.PIPE if ci else None

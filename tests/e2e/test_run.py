@@ -19,7 +19,7 @@ from deploy.supervisor import CHECKOUT, System
 from deploy.system import PORTS, SERVICE_NAMES, TOPICS
 
 BUSES = [pytest.param("embedded"), pytest.param("kafka", marks=pytest.mark.kafka)]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(560)]
+pytestmark = pytest.mark.timeout(560)
 
 
 @pytest.fixture
