@@ -133,7 +133,7 @@ async def serve_waiting(uow: UnitOfWork) -> int:
     Nobody is overtaken: what an older order still waits for is not given to a younger one, nor to a new one.
     """
     async with uow(Cause(actor="system:inventory")) as tx:
-        if not await store.anybody_waits(tx):
+        if not await store.goods_are_waited_for(tx):
             return 0
         waiting = await store.queue(tx)
         depots = await catalogue.depots(tx)

@@ -143,9 +143,14 @@ async def queue_before(
     return [Waiting(row["channel"], row["sku"], row["wanted"]) for row in rows]
 
 
-async def anybody_waits(tx: Transaction) -> bool:
-    """Whether the queue holds anything."""
-    return bool(await tx.sql.fetchval("SELECT EXISTS (SELECT FROM backlog)"))
+async def goods_are_waited_for(tx: Transaction) -> bool:
+    """Whether there is any of what somebody waits for; cheap, and asked all the time."""
+    return bool(
+        await tx.sql.fetchval(
+            """SELECT EXISTS (SELECT FROM backlog b JOIN stock_level s ON s.sku = b.sku
+                              WHERE s.on_hand - s.reserved - s.buffer > 0)"""
+        )
+    )
 
 
 async def queue(tx: Transaction) -> list[Queued]:

@@ -110,6 +110,20 @@ async def test_a_cancelled_order_lets_go_and_a_reopened_one_reserves_again(inven
     assert topics == ["stock.reserved", "stock.released", "stock.reserved"]
 
 
+async def test_a_rejected_order_is_looked_at_again_in_its_next_round_only(inventory: UnitOfWork) -> None:
+    await given_stock(inventory, {("mug", "main"): 1})
+    order = an_order(a_line("mug", 2))
+    over = then(order, lifecycle=Lifecycle.CANCELLED, cancel_reason="expired")
+    await tell(inventory, order)
+    await given_stock(inventory, {("mug", "main"): 5})
+    await tell(inventory, then(order, payment="received"), over)
+    assert await state_of(inventory, order) == "rejected"
+    await tell(inventory, then(over, lifecycle=Lifecycle.OPEN, round=2))
+    assert await state_of(inventory, order) == "reserved"
+    topics = [topic for topic in await facts(inventory) if topic != "stock.changed"]
+    assert topics == ["stock.rejected", "stock.reserved"]
+
+
 async def test_an_order_cancelled_before_it_was_seen_is_only_noted(inventory: UnitOfWork) -> None:
     await given_stock(inventory, {("mug", "main"): 5})
     order = an_order(a_line("mug", 2))
