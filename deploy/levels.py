@@ -27,16 +27,8 @@ class Level:
     def arguments(self, *, slow: bool) -> list[str]:
         """What pytest is told; `slow` lets in what takes minutes."""
         shared = ["-n", str(self.workers)] if self.workers else ["-p", "no:xdist"]
-        return [
-            *self.folders,
-            "-m",
-            "kafka" if self.kafka else "not kafka",
-            *shared,
-            "-q",
-            "--no-header",
-            "-p",
-            "no:cacheprovider",
-        ]
+        marks = ("kafka" if self.kafka else "not kafka") + ("" if slow else " and not slow")
+        return [*self.folders, "-m", marks, *shared, "-q", "--no-header", "-p", "no:cacheprovider"]
 
 
 LEVELS = (
