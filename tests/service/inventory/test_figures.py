@@ -102,6 +102,14 @@ async def test_the_database_itself_refuses_what_must_not_be(inventory: UnitOfWor
                 await tx.sql.execute(f"UPDATE stock_level SET {column} = -1")  # noqa: S608 - two names
 
 
+async def test_the_ledger_is_only_ever_added_to(inventory: UnitOfWork) -> None:
+    await given_stock(inventory, {("mug", "main"): 5})
+    for change in ("UPDATE movement SET quantity = 7", "DELETE FROM movement", "TRUNCATE movement"):
+        with pytest.raises(asyncpg.RestrictViolationError):
+            async with inventory(CAUSE) as tx:
+                await tx.sql.execute(change)
+
+
 async def test_a_level_that_moved_meanwhile_is_not_written(inventory: UnitOfWork) -> None:
     await given_stock(inventory, {("mug", "main"): 5})
     with pytest.raises(store.LevelsMovedError):

@@ -169,6 +169,13 @@ CREATE TABLE reservation_line (
     CONSTRAINT reservation_line_not_negative CHECK (wanted >= 0 AND short >= 0),
     FOREIGN KEY (reservation_id) REFERENCES reservation (id)
 );
+CREATE FUNCTION movements_are_only_added() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'movements are only ever added' USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER movement_append_only BEFORE UPDATE OR DELETE ON movement
+    FOR EACH ROW EXECUTE FUNCTION movements_are_only_added();
+CREATE TRIGGER movement_no_truncate BEFORE TRUNCATE ON movement EXECUTE FUNCTION movements_are_only_added();
 """
 
 
