@@ -61,7 +61,7 @@ class CourierCalls:
             case "void":
                 return await courier.void(row["awb"])
             case _:
-                return await courier.label(row["awb"], row["size"])
+                return await courier.label(row["awb"], row["size"], row["format"])
 
     async def _consignment(self, tx: Transaction, row: Row) -> Consignment | Failed:
         known = await store.order_of(tx, row["order_id"])
@@ -87,7 +87,7 @@ class CourierCalls:
             case "void":
                 return await courier.void(row["awb"])
             case _:
-                return await courier.label(row["awb"], row["size"])
+                return await courier.label(row["awb"], row["size"], row["format"])
 
     async def record(self, tx: Transaction, row: Row, answer: Answer) -> None:
         """Take in what became of a call, and whatever follows from it now."""
@@ -95,7 +95,7 @@ class CourierCalls:
             return
         if row["kind"] == "label":
             if isinstance(answer, Succeeded):
-                await labels.keep_label(tx, row["shipment_id"], row["awb"], row["size"], answer.data)
+                await labels.keep_label(tx, row["shipment_id"], row["awb"], row["size"], row["format"], answer.data)
             return
         known = await store.locked_order(tx, row["order_id"])
         assert known is not None  # noqa: S101 - a shipment has an order

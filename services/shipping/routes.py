@@ -31,6 +31,9 @@ AT_COURIER: dict[int | str, dict[str, Any]] = {
 }
 
 
+LABELS = {"pdf": "application/pdf", "zpl": "application/zpl"}
+
+
 class BookIn(Body):
     """How to book, where it is not as the delivery method says."""
 
@@ -128,21 +131,33 @@ async def book_order(order_id: UUID, body: BookIn, call: WRITE) -> Response:
 @router.get(
     "/v1/shipments/{shipment_id}/label",
     response_class=Response,
-    responses={**documented(NotFound, Conflict, *DENIED), 200: {"content": {"application/pdf": {}}}, **AT_COURIER},
+    responses={
+        **documented(NotFound, Conflict, Invalid, *DENIED),
+        200: {"content": {kind: {} for kind in LABELS.values()}},
+        **AT_COURIER,
+    },
 )
-async def label(shipment_id: UUID, call: READ, size: Literal["A6", "A4"] = "A6") -> Response:
-    """The label to print, as PDF: our own for the own fleet, the courier's otherwise, fetched once."""
+async def label(
+    shipment_id: UUID,
+    call: READ,
+    size: Literal["A6", "A4"] = "A6",
+    format_: Annotated[Literal["pdf", "zpl"], Query(alias="format", description="ZPL comes in A6.")] = "pdf",
+) -> Response:
+    """The label to print: our own for the own fleet, the courier's otherwise, fetched once."""
+    if format_ == "zpl" and size != "A6":
+        raise Invalid("a thermal printer takes A6", field="size")
     async with call.read() as tx:
         found, each = await _found(tx, shipment_id)
         if each.awb is None:
             raise Conflict("there is no AWB yet")
-        content = await ask_for_label(tx, found, each, size)
+        content = await ask_for_label(tx, found, each, size, format_)
     if content is None:
-        content = await waiting.outcome(call, lambda tx: stored_label(tx, each, size))
+        content = await waiting.outcome(call, lambda tx: stored_label(tx, each, size, format_))
     if content is None:
-        return Response(status_code=202, headers={"Location": f"/v1/shipments/{shipment_id}/label?size={size}"})
-    name = f'inline; filename="{"".join(c for c in each.awb if c.isalnum())}-{size}.pdf"'
-    return Response(content, media_type="application/pdf", headers={"Content-Disposition": name})
+        where = f"/v1/shipments/{shipment_id}/label?size={size}&format={format_}"
+        return Response(status_code=202, headers={"Location": where})
+    name = f'inline; filename="{"".join(c for c in each.awb if c.isalnum())}-{size}.{format_}"'
+    return Response(content, media_type=LABELS[format_], headers={"Content-Disposition": name})
 
 
 @router.post(

@@ -192,15 +192,15 @@ async def ask_courier(
     reference: str,
     *,
     awb: str | None = None,
-    size: str | None = None,
+    label: tuple[str, str] | None = None,
 ) -> None:
     """Write down what is due to be asked of a courier. The same reference twice is asked once.
 
-    A label that could not be had may be asked for again.
+    `label` is its size and format; one that could not be had may be asked for again.
     """
     await tx.sql.execute(
-        """INSERT INTO courier_call (id, order_id, shipment_id, kind, account, reference, awb, size)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (reference) DO UPDATE
+        """INSERT INTO courier_call (id, order_id, shipment_id, kind, account, reference, awb, size, format)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (reference) DO UPDATE
            SET call_state = 'due', due_at = now(), asked_at = now(), absent = 0
            WHERE courier_call.kind = 'label' AND courier_call.call_state = 'failed'""",
         new_id(),
@@ -210,7 +210,7 @@ async def ask_courier(
         each.account,
         reference,
         awb or each.awb,
-        size,
+        *(label or (None, None)),
     )
 
 

@@ -128,6 +128,7 @@ class CourierCall(DueColumns, Table, table=True):
     reference: str = text(unique=True)
     awb: str | None = text(nullable=True)
     size: str | None = text(nullable=True)
+    format: str | None = text(nullable=True)
     asked_at: datetime = moment()
 
 
@@ -138,6 +139,7 @@ class LabelRow(Table, table=True):
     shipment_id: UUID = Field(primary_key=True, foreign_key="shipment.id")
     awb: str = text(primary_key=True)
     size: str = text(primary_key=True)
+    format: str = text(primary_key=True)
     sha256: bytes = blob()
     content: bytes = blob()
     fetched_at: datetime = moment()

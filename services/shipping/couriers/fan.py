@@ -23,6 +23,7 @@ ZONE = ZoneInfo("Europe/Bucharest")
 CLOCK = "%Y-%m-%d %H:%M:%S"
 PAGE = 100
 NO_SUCH_AWB = 404
+BEGINNINGS = {"pdf": b"%PDF", "zpl": b"^XA"}
 
 
 @cache
@@ -112,13 +113,14 @@ class Fan:
             return Succeeded()
         return Succeeded() if isinstance(reply, httpx.Response) else reply
 
-    async def label(self, awb: str, size: str) -> Answer:
-        """The courier's own PDF; A6 only where the account books with letter X."""
-        asked = {"awbs[]": awb, "pdf": 1, "format": size}
+    async def label(self, awb: str, size: str, format_: str) -> Answer:
+        """The courier's own; A6 only where the account books with letter X."""
+        asked = {"awbs[]": awb, format_: 1, "format": size}
         reply = await self._ask("GET", "/awb/label", params=self._client(asked))
         if not isinstance(reply, httpx.Response):
             return reply
-        return Succeeded(reply.content) if reply.content.startswith(b"%PDF") else Unknown("a label that is no PDF")
+        is_label = reply.content.lstrip().startswith(BEGINNINGS[format_])
+        return Succeeded(reply.content) if is_label else Unknown(f"a label that is no {format_}")
 
     async def track(self, awbs: Sequence[str]) -> list[Seen]:
         """The events of many AWBs in one call."""

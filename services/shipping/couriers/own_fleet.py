@@ -42,7 +42,7 @@ class OwnFleet:
         await asyncio.sleep(0)
         return Succeeded()
 
-    async def label(self, awb: str, size: str) -> Answer:  # noqa: ARG002 - the port's
+    async def label(self, awb: str, size: str, format_: str) -> Answer:  # noqa: ARG002 - the port's
         """Own labels are drawn where they are asked for."""
         await asyncio.sleep(0)
         return Failed("own labels are drawn, not fetched")

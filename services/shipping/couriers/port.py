@@ -71,8 +71,8 @@ class Courier(Protocol):
     async def void(self, awb: str) -> Answer:
         """Give an AWB up: Succeeded, or Failed when it is too late. Harmless when repeated."""
 
-    async def label(self, awb: str, size: str) -> Answer:
-        """Its label as PDF: Succeeded(bytes). Harmless when repeated."""
+    async def label(self, awb: str, size: str, format_: str) -> Answer:
+        """Its label as `pdf` or `zpl`: Succeeded(bytes). Harmless when repeated."""
 
     async def track(self, awbs: Sequence[str]) -> list[Seen]:
         """Everything known about these AWBs; raises httpx.HTTPError or ValueError when it cannot be had now."""

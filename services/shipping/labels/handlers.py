@@ -12,37 +12,43 @@ from services.shipping.consignment import consignment
 from services.shipping.domain import Fulfilment
 from services.shipping.labels import store as labels
 from services.shipping.labels.drawing import Label, draw
+from services.shipping.labels.zpl import written
 from services.shipping.shipment import Shipment
 
 COLLECT = {"ro": "RAMBURS", "it": "CONTRASSEGNO", "fr": "CONTRE-REMBOURSEMENT"}
 """Above the amount to collect, in the language of the country the parcel goes to; COD elsewhere."""
 
 
-async def stored_label(tx: Transaction, shipment: Shipment, size: str) -> bytes | None:
+async def stored_label(tx: Transaction, shipment: Shipment, size: str, format_: str) -> bytes | None:
     """The label once it is here; Conflict when the courier will not give it."""
-    content = await labels.label(tx, shipment, size)
-    if content is None and (why := await labels.label_refused(tx, reference(shipment, size))):
+    content = await labels.label(tx, shipment, size, format_)
+    if content is None and (why := await labels.label_refused(tx, reference(shipment, size, format_))):
         raise Conflict(f"the courier gives no such label: {why}")
     return content
 
 
-async def ask_for_label(tx: Transaction, fulfilment: Fulfilment, shipment: Shipment, size: str) -> bytes | None:
+async def ask_for_label(
+    tx: Transaction, fulfilment: Fulfilment, shipment: Shipment, size: str, format_: str
+) -> bytes | None:
     """The label if it is here or can be drawn; otherwise it is asked of the courier, which takes a while."""
     assert shipment.awb is not None  # noqa: S101 - the caller checked
-    content = await labels.label(tx, shipment, size)
+    content = await labels.label(tx, shipment, size, format_)
     if content is not None:
         return content
     if shipment.courier != "own_fleet":
-        await store.ask_courier(tx, "label", fulfilment.order_id, shipment, reference(shipment, size), size=size)
+        await store.ask_courier(
+            tx, "label", fulfilment.order_id, shipment, reference(shipment, size, format_), label=(size, format_)
+        )
         return None
-    content = await asyncio.to_thread(draw, await _own(tx, fulfilment, shipment), size)
-    await labels.keep_label(tx, shipment.id, shipment.awb, size, content)
+    own = await _own(tx, fulfilment, shipment)
+    content = written(own) if format_ == "zpl" else await asyncio.to_thread(draw, own, size)
+    await labels.keep_label(tx, shipment.id, shipment.awb, size, format_, content)
     return content
 
 
-def reference(shipment: Shipment, size: str) -> str:
+def reference(shipment: Shipment, size: str, format_: str) -> str:
     """The name of a label's call."""
-    return f"label:{shipment.awb}:{size}:{shipment.id}"
+    return f"label:{shipment.awb}:{size}:{format_}:{shipment.id}"
 
 
 async def _own(tx: Transaction, fulfilment: Fulfilment, shipment: Shipment) -> Label:

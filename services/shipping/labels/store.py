@@ -6,22 +6,27 @@ from libs.events.transaction import Transaction
 from services.shipping.shipment import Shipment
 
 
-async def label(tx: Transaction, each: Shipment, size: str) -> bytes | None:
+async def label(tx: Transaction, each: Shipment, size: str, format_: str) -> bytes | None:
     """The stored label of a shipment's present AWB."""
     content: bytes | None = await tx.sql.fetchval(
-        "SELECT content FROM label WHERE shipment_id = $1 AND awb = $2 AND size = $3", each.id, each.awb, size
+        "SELECT content FROM label WHERE shipment_id = $1 AND awb = $2 AND size = $3 AND format = $4",
+        each.id,
+        each.awb,
+        size,
+        format_,
     )
     return content
 
 
-async def keep_label(tx: Transaction, shipment_id: UUID, awb: str, size: str, content: bytes) -> None:
+async def keep_label(tx: Transaction, shipment_id: UUID, awb: str, size: str, format_: str, content: bytes) -> None:
     """Store a label; the first one stays."""
     await tx.sql.execute(
-        """INSERT INTO label (shipment_id, awb, size, sha256, content) VALUES ($1, $2, $3, sha256($4), $4)
+        """INSERT INTO label (shipment_id, awb, size, format, sha256, content) VALUES ($1, $2, $3, $4, sha256($5), $5)
            ON CONFLICT DO NOTHING""",
         shipment_id,
         awb,
         size,
+        format_,
         content,
     )
 

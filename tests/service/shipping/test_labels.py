@@ -1,6 +1,7 @@
 """Labels print right after the booking: a decoder reads them, and every letter is there."""
 
 import hashlib
+import re
 from typing import Any
 
 import pypdfium2
@@ -72,6 +73,34 @@ async def test_f67_the_couriers_label_is_fetched_once(world: World, size: str) -
     assert len(world.fan.asked("label")) == asked
     (page,) = read(first.content)
     assert page["codes"] == [(zxingcpp.BarcodeFormat.Code128, shipment["awb"])]
+
+
+@pytest.mark.parametrize("method", ["vans-by-hand", "fan-by-hand"])
+async def test_f67_a_thermal_printer_gets_zpl(world: World, method: str) -> None:
+    order = Order(method=method, due=12350)
+    assert order.person is not None
+    order.person = order.person.model_copy(update={"delivery_note": "^XZ~JA sună"})
+    await world.tell(order.confirmed())
+    planned = await world.shipment(order)
+    shipment = (await world.api.post(f"/v1/shipments/{planned['id']}/book", json={"parcels": 2})).json()
+    path = f"/v1/shipments/{planned['id']}/label?format=zpl"
+
+    reply = await world.api.get(path)
+
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "application/zpl")
+    job = reply.content.decode("ascii")
+    assert job.startswith("^XA")
+    assert f"^FD{shipment['awb']}^FS" in job
+    assert "^BC" in job
+    assert (await world.api.get(path)).content == reply.content
+    assert (await world.api.get(path + "&size=A4")).status_code == 422
+    if method == "vans-by-hand":
+        assert (job.count("^XA"), job.count("^XZ"), job.count("~")) == (2, 2, 0), "a text is never a command"
+        said = re.sub("(?:_[0-9A-F]{2})+", lambda found: bytes.fromhex(found[0].replace("_", "")).decode(), job)
+        for text in (*WRITTEN[:4], "^XZ~JA sună", "Magazin SRL", "1/2", "2/2"):
+            assert text in said, text
+    else:
+        assert len(world.fan.asked("label")) == 1
 
 
 async def test_a_label_the_courier_refuses_is_said_and_can_be_asked_for_again(world: World) -> None:

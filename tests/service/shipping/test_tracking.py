@@ -13,7 +13,7 @@ from services.shipping.couriers.callbacks import signature
 from tests.service.shipping.world import Order, World
 
 
-async def test_f34_a_courier_is_asked_where_parcels_are_and_they_move_forward(world: World) -> None:
+async def test_part_f34_a_courier_is_asked_where_parcels_are_and_they_move_forward(world: World) -> None:
     order = Order()
     await world.tell(order.confirmed())
     shipment = await world.until_state(order, "booked")
@@ -107,7 +107,7 @@ async def secret_of(world: World, account: str) -> str:
     return str(reply.json()["secret"])
 
 
-async def test_f34_a_signed_callback_moves_a_parcel_and_nothing_else_does(world: World) -> None:
+async def test_part_f34_a_signed_callback_moves_a_parcel_and_nothing_else_does(world: World) -> None:
     order = Order(method="vans")
     await world.tell(order.confirmed())
     shipment = await world.until_state(order, "booked")

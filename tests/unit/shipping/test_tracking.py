@@ -16,13 +16,13 @@ FORWARD = [None, ShipmentState.DISPATCHED, ShipmentState.RETURNING, ShipmentStat
 
 
 @given(st.lists(EVENT, max_size=8), st.data())
-def test_b10_f34_events_in_any_order_and_twice_end_the_same(told: Told, data: st.DataObject) -> None:
+def test_b10_part_f34_events_in_any_order_and_twice_end_the_same(told: Told, data: st.DataObject) -> None:
     again = data.draw(st.permutations(told + data.draw(st.lists(st.sampled_from(told), max_size=4)) if told else told))
     assert whereabouts(again) == whereabouts(told)
 
 
 @given(st.lists(EVENT, max_size=8), EVENT)
-def test_f34_one_more_event_never_moves_a_parcel_back(told: Told, event: tuple[Status, datetime]) -> None:
+def test_part_f34_one_more_event_never_moves_a_parcel_back(told: Told, event: tuple[Status, datetime]) -> None:
     before, after = whereabouts(told), whereabouts([*told, event])
     assert FORWARD.index(after.state) >= FORWARD.index(before.state)
     if before.state is ShipmentState.DELIVERED:
@@ -30,7 +30,7 @@ def test_f34_one_more_event_never_moves_a_parcel_back(told: Told, event: tuple[S
 
 
 @given(st.lists(EVENT, max_size=8), EVENT)
-def test_f34_an_older_event_changes_nothing_newer(told: Told, event: tuple[Status, datetime]) -> None:
+def test_part_f34_an_older_event_changes_nothing_newer(told: Told, event: tuple[Status, datetime]) -> None:
     before = whereabouts(told)
     older = all((event[1], RANK[event[0]]) <= (at, RANK[status]) for status, at in told)
     ending = event[0] in (Status.DELIVERED, Status.RETURNED, Status.LOST, Status.RETURNING)
