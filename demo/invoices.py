@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,12 @@ from zlib import crc32
 
 CARRIAGE = frozenset({"POST", "DOT", "C2"})
 FEES = frozenset({"BANK CHARGES", "AMAZONFEE", "CRUK"})
-BY_HAND = frozenset({"M", "m"})
+BY_HAND = frozenset({"M", "m", "REST"})
 SHORT_EVERY = 10
 RARE = 3  # on no more orders than these
+MOST_LINES = 1000  # that an order may have
+REST = "REST"
+CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,12 @@ class Line:
             return "service" if not self.price else "carriage" if self.sku in CARRIAGE else "fee"
         return "service" if self.sku in BY_HAND or self.sku.startswith("gift_") else "goods"
 
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> "Line":
+        """From its JSON; a price is rounded to the cent."""
+        price = Decimal(row["unit_price"]).quantize(CENT, ROUND_HALF_UP)
+        return cls(row["sku"].strip(), row["name"], int(row["quantity"]), price)
+
 
 @dataclass(frozen=True)
 class Invoice:
@@ -62,9 +71,7 @@ class Invoice:
     @classmethod
     def of(cls, row: dict[str, Any]) -> "Invoice":
         """From its JSON."""
-        lines = tuple(
-            Line(line["sku"], line["name"], int(line["quantity"]), Decimal(line["unit_price"])) for line in row["lines"]
-        )
+        lines = tuple(Line.of(line) for line in row["lines"])
         date = datetime.fromisoformat(row["date"])
         return cls(row["invoice"], date, row["customer"], row["country"], row["currency"], lines)
 
@@ -82,13 +89,27 @@ class Invoice:
             return "bad_debt"
         if all(line.quantity <= 0 for line in self.lines):
             return "stock_correction"
-        return "credit" if sum(line.amount for line in self.lines) < 0 else "order"
+        return "credit" if self.total < 0 else "order"
+
+    @cached_property
+    def sold(self) -> list[Line]:
+        """What becomes lines of the order; of too many, the last ones are one."""
+        sold = [line for line in self.lines if line.kind in ("goods", "service")]
+        if len(sold) <= MOST_LINES:
+            return sold
+        kept, rest = sold[: MOST_LINES - 1], sold[MOST_LINES - 1 :]
+        return [*kept, Line(REST, f"{len(rest)} more lines", 1, sum((line.amount for line in rest), Decimal(0)))]
+
+    @cached_property
+    def total(self) -> Decimal:
+        """What it adds up to."""
+        return sum((line.amount for line in self.lines), Decimal(0))
 
     @cached_property
     def goods(self) -> Counter[str]:
         """How much of each SKU it wants from stock."""
         wanted: Counter[str] = Counter()
-        for line in self.lines:
+        for line in self.sold:
             if line.kind == "goods":
                 wanted[line.sku] += line.quantity
         return wanted

@@ -29,12 +29,12 @@ def body_of(invoice: Invoice, channel: str) -> dict[str, Any]:
     customer = {"name": somebody.name, "email": email}
     if invoice.customer:
         customer["id"] = invoice.customer
-    lines = [_line(line, invoice.currency) for line in invoice.lines if line.kind in ("goods", "service")]
+    lines = [_line(line, invoice.currency) for line in invoice.sold]
     postage, fees, off = (_summed(invoice, kind) for kind in ("carriage", "fee", "off"))
     charges = [_extra("postage", sku, amount, invoice.currency) for sku, amount in postage.items()]
     charges += [_extra("fee", sku, amount, invoice.currency) for sku, amount in fees.items()]
     discounts = [_extra("adjustment", sku, amount, invoice.currency) for sku, amount in off.items()]
-    goods = sum((line.amount for line in invoice.lines if line.kind in ("goods", "service")), Decimal(0))
+    goods = sum((line.amount for line in invoice.sold), Decimal(0))
     added, taken = sum((*postage.values(), *fees.values()), Decimal(0)), sum(off.values(), Decimal(0))
     totals = {"goods": goods, "delivery": Decimal(0), "charges": added, "discounts": taken}
     totals["total"] = goods + added - taken

@@ -3,7 +3,7 @@
 import gzip
 import json
 import sys
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from zlib import crc32
 
 FREIGHT = ("POST", "DOT", "C2", "BANK CHARGES", "AMAZONFEE", "CRUK")
@@ -16,11 +16,15 @@ def seed(text):
 def read(path):
     opener = gzip.open if path.endswith(".gz") else open
     with opener(path, "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.strip()]
+        rows = [json.loads(line) for line in file if line.strip()]
+    for line in (line for row in rows for line in row["lines"]):
+        line["sku"] = line["sku"].strip()
+        line["unit_price"] = Decimal(line["unit_price"]).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return rows
 
 
 def total_of(invoice):
-    return sum((Decimal(line["unit_price"]) * line["quantity"] for line in invoice["lines"]), Decimal(0))
+    return sum((line["unit_price"] * line["quantity"] for line in invoice["lines"]), Decimal(0))
 
 
 def why_not(invoice):
@@ -37,9 +41,10 @@ def why_not(invoice):
 
 def goods(invoice):
     pieces = {}
-    for line in invoice["lines"]:
-        off = line["quantity"] < 0 or Decimal(line["unit_price"]) < 0
-        if not off and line["sku"] not in (*FREIGHT, "M", "m") and not line["sku"].startswith("gift_"):
+    sold = [line for line in invoice["lines"] if line["quantity"] >= 0 and line["unit_price"] >= 0]
+    sold = [line for line in sold if line["sku"] not in FREIGHT or not line["unit_price"]]
+    for line in sold if len(sold) <= 1000 else sold[:999]:
+        if line["sku"] not in (*FREIGHT, "M", "m", "REST") and not line["sku"].startswith("gift_"):
             pieces[line["sku"]] = pieces.get(line["sku"], 0) + line["quantity"]
     return pieces
 

@@ -7,14 +7,17 @@ from demo.api import Api, RefusedError
 
 Say = Callable[[str], None]
 CONFLICT = 409
-CHUNK = 5000
+ITEMS_AT_ONCE = 5000
+LINES_AT_ONCE = 1000
+DEPOTS = ("main", "second")
+Stock = dict[tuple[str, str], int]
 SENDER = {"name": "Bottega Demo", "phone": "+40264123456", "city": "Cluj-Napoca", "street": "Strada Horea 1"}
 
 
 async def set_up(api: Api, channel: str, currency: str, say: Say) -> None:
     """Seller, channel, depots, courier accounts and methods; what exists is left as it is."""
     await _there(api, "orders", "/v1/sellers", {"code": "bottega", "name": "Bottega Demo SRL", "series": "DEMO"})
-    for priority, depot in enumerate(("main", "second"), start=1):
+    for priority, depot in enumerate(DEPOTS, start=1):
         await api.call("inventory", "PUT", f"/v1/depots/{depot}", {"name": f"Depot {depot}", "priority": priority})
     web = {
         "code": channel,
@@ -23,7 +26,7 @@ async def set_up(api: Api, channel: str, currency: str, say: Say) -> None:
         "seller": "bottega",
         "languages": ["ro", "it", "fr", "en"],
     }
-    web |= {"currency": currency, "time_zone": "Europe/Bucharest", "depots": ["main", "second"]}
+    web |= {"currency": currency, "time_zone": "Europe/Bucharest", "depots": list(DEPOTS)}
     web |= {"merchant_email": "desk@bottega.example", "shop_email": "shop@bottega.example"}
     await _there(api, "orders", "/v1/channels", web)
     fan = {"credentials": {"username": "comanda", "password": "comanda-secret"}, "options": {"client_id": 7000001}}
@@ -68,23 +71,23 @@ async def _there(api: Api, service: str, path: str, body: dict[str, Any]) -> Non
             raise
 
 
-async def stock_up(api: Api, names: dict[str, str], stock: dict[tuple[str, str], int], again: bool, say: Say) -> None:
-    """Items and opening stock; `again`: figures stand already, and orders may have taken of them, so they are left alone."""
+async def stock_up(api: Api, names: dict[str, str], stock: Stock, opening: str, say: Say) -> None:
+    """Items and opening stock. The receipts of an opening are named after it, so that none ever counts twice."""
     items = [{"sku": sku, "name": name} for sku, name in names.items()]
-    for part in _chunks(items):
+    for part in _chunks(items, ITEMS_AT_ONCE):
         await api.call("inventory", "POST", "/v1/items/bulk", {"items": part}, role="erp")
     say(f"{len(items)} items known")
-    if again:
-        say("opening stock stands already")
-        return
-    figures = [{"sku": sku, "depot": depot, "on_hand": str(pieces)} for (sku, depot), pieces in stock.items()]
-    for part in _chunks(figures):
-        _, answer = await api.call("inventory", "PUT", "/v1/stock/levels", {"figures": part}, role="erp")
-        refused = [row for row in answer["results"] if row["result"] == "refused"]
-        if refused:
-            raise RefusedError(422, str(refused[:3]))
-    say(f"opening stock set: {len(figures)} levels, {sum(stock.values())} pieces")
+    came = 0
+    for depot in DEPOTS:
+        lines = [{"sku": sku, "quantity": str(pieces)} for (sku, at), pieces in stock.items() if at == depot and pieces]
+        for number, part in enumerate(_chunks(lines, LINES_AT_ONCE), start=1):
+            paper = {"depot": depot, "reference": f"{opening}-{depot}-{number}", "lines": part}
+            _, answer = await api.call("inventory", "POST", "/v1/stock/receipts", paper, role="erp")
+            if answer["counts"].get("refused"):
+                raise RefusedError(422, str([row for row in answer["results"] if row["result"] == "refused"][:3]))
+            came += answer["counts"].get("received", 0)
+    say(f"opening stock: {sum(stock.values())} pieces, {came} levels of it new" if came else "opening stock stands already")
 
 
-def _chunks(rows: list[dict[str, Any]]) -> Iterable[list[dict[str, Any]]]:
-    return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
+def _chunks(rows: list[dict[str, Any]], size: int) -> Iterable[list[dict[str, Any]]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))
