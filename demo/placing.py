@@ -45,7 +45,7 @@ def body_of(invoice: Invoice, channel: str) -> dict[str, Any]:
         "language": somebody.language,
         "customer": customer,
         "billing": somebody.address,
-        "shipping": somebody.address,
+        "shipping": somebody.address | {"phone": somebody.phone},
         "payment_method": payment_of(invoice),
         "delivery_method": delivery_of(invoice),
         "attributes": {"sold_at": invoice.date.isoformat(), "sold_to": invoice.country},
