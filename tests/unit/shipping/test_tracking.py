@@ -52,3 +52,10 @@ def test_times_are_those_of_the_first_movement_and_the_first_delivery() -> None:
         (Status.PICKED_UP, times[0]), (Status.DELIVERED, times[2]),
     ])  # fmt: skip
     assert (found.dispatched_at, found.delivered_at) == (times[0], times[2])
+
+
+def test_a_parcel_on_its_way_back_does_not_turn_round() -> None:
+    hour = timedelta(hours=1)
+    told = [(Status.PICKED_UP, START), (Status.RETURNING, START + hour), (Status.IN_TRANSIT, START + 2 * hour)]
+    assert whereabouts(told).state is ShipmentState.RETURNING
+    assert whereabouts([*told, (Status.RETURNED, START)]).state is ShipmentState.RETURNED
