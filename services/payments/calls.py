@@ -30,7 +30,6 @@ def provider_calls(context: Context[Settings], paypal: PayPal) -> OutsideCalls:
         call=paypal.perform,
         look_up=paypal.look_up,
         record=Recorder(settings.paypal_merchant_id).record,
-        lease=timedelta(seconds=60),
         look_up_after=settings.look_up_after,
         grace=settings.look_up_grace,
         every=timedelta(milliseconds=500),

@@ -43,7 +43,6 @@ def webhook_inbox(context: Context[Settings], paypal: PayPal) -> OutsideCalls:
         look_up=inbox.read_again,
         record=inbox.record,
         noun="webhook",
-        lease=timedelta(seconds=60),
         look_up_after=context.settings.look_up_after,
         every=timedelta(milliseconds=500),
         wake=context.wake["webhook_inbox"],

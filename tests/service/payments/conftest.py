@@ -38,7 +38,7 @@ async def bus_url(database: Databases) -> str:
 
 @pytest.fixture
 async def world(payments_url: str, bus_url: str, paypal: PayPalStandIn) -> AsyncIterator[World]:
-    """Everything runs, webhooks reach it over a socket; the provider is asked again soon, so that nothing waits long."""
+    """Everything runs, webhooks come over a socket; the provider is asked again soon, so that nothing waits long."""
     async with (
         running(
             service,

@@ -1,4 +1,4 @@
-"""The database itself holds what must hold: the ledger balances and is only added to, and models are what is migrated."""
+"""The database itself guards the ledger, and the models are what is migrated."""
 
 import asyncpg
 import pytest

@@ -1,4 +1,4 @@
-"""A payments service with its database, its bus and a PayPal stand-in; and orders as the orders service would tell of them."""
+"""A payments service beside a PayPal stand-in, and orders as the orders service would tell of them."""
 
 import asyncio
 import json
@@ -156,17 +156,18 @@ class World:
     async def stands(self, order: Order, status: str, **members: Any) -> dict[str, Any]:
         """The order's payment once it stands like this."""
 
-        async def there() -> dict[str, Any] | None:
+        async def there() -> dict[str, Any]:
             found = await self.payment(order)
             fits = found.get("status") == status and all(found.get(name) == is_ for name, is_ in members.items())
-            return found if fits else None
+            return found if fits else {}
 
         try:
-            return await until(there)  # type: ignore[return-value]
+            shown: dict[str, Any] = await until(there)
         except AssertionError:
             found = await self.payment(order)
             found.pop("ledger", None)
             raise AssertionError(f"not {status} {members} but {json.dumps(found, indent=1)}") from None
+        return shown
 
     async def said(self, order: Order) -> list[tuple[str, dict[str, Any]]]:
         """The facts about that order's payment so far, oldest first, as topics and snapshots."""
@@ -187,7 +188,8 @@ class World:
         async def nothing_left() -> bool:
             async with self.uow(Cause("system:test")) as tx:
                 return not await tx.sql.fetchval(
-                    """SELECT true FROM (SELECT call_state FROM payment_call UNION ALL SELECT call_state FROM webhook_inbox) c
+                    """SELECT true FROM (
+                           SELECT call_state FROM payment_call UNION ALL SELECT call_state FROM webhook_inbox) c
                        WHERE call_state IN ('due', 'claimed', 'unknown') LIMIT 1"""
                 )
 

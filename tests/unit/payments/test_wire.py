@@ -15,7 +15,8 @@ from tests.unit.payments.test_money import payment
 CAPTURE = {
     "id": "5VK462069F664902F", "status": "COMPLETED", "amount": {"value": "10.00", "currency_code": "EUR"},
     "custom_id": "ours", "invoice_id": "RO-1", "seller_receivable_breakdown": {
-        "gross_amount": {"value": "10.00", "currency_code": "EUR"}, "paypal_fee": {"value": "0.84", "currency_code": "EUR"},
+        "gross_amount": {"value": "10.00", "currency_code": "EUR"},
+        "paypal_fee": {"value": "0.84", "currency_code": "EUR"},
         "net_amount": {"value": "9.16", "currency_code": "EUR"}},
     "supplementary_data": {"related_ids": {"order_id": "4K5112848U951142F"}},
 }  # fmt: skip
@@ -64,7 +65,8 @@ def test_an_order_that_makes_no_sense_is_no_order(wrong: dict[str, object]) -> N
 
 
 @pytest.mark.parametrize(("minor", "currency", "value"), [
-    (12050, "EUR", "120.50"), (5, "USD", "0.05"), (1250000, "HUF", "12500"), (1250, "JPY", "1250"), (30000, "TWD", "300"),
+    (12050, "EUR", "120.50"), (5, "USD", "0.05"), (1250000, "HUF", "12500"), (1250, "JPY", "1250"),
+    (30000, "TWD", "300"),
 ])  # fmt: skip
 def test_money_is_written_and_read_as_paypal_does(minor: int, currency: str, value: str) -> None:
     written = currencies.written(Money(minor, currency))
