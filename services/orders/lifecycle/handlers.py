@@ -14,6 +14,7 @@ from libs.contracts.orders import (
     OrderCancelRequested,
     OrderExpiring,
     OrderReady,
+    PaymentKind,
 )
 from libs.events.consumer import RefusedFact
 from libs.events.transaction import Transaction, new_id
@@ -155,8 +156,18 @@ async def hold_order(
 
 
 async def release_order(tx: Transaction, order_id: UUID, kind: HoldKind, if_match: int | None = None) -> Order:
-    """Lift every standing hold of a kind; NotHeld when there is none."""
+    """Lift every standing hold of a kind; NotHeld when there is none.
+
+    With an import hold a person takes over an order as it was sold elsewhere: methods that have become known are
+    used, and what nobody here can collect the marketplace does.
+    """
     change = await opened(tx, order_id, if_match)
+    if kind is HoldKind.IMPORT:
+        order = change.order
+        delivery, payment = await store.kinds_known_now(tx, order)
+        order.delivery_kind = order.delivery_kind or delivery
+        order.payment_kind = order.payment_kind or payment or PaymentKind.EXTERNAL
+        order.settle()
     if not change.order.release(kind, now=change.now, by=tx.cause.actor):
         raise NotHeld(f"no hold of kind {kind} stands", field="kind")
     return await keep(tx, change)

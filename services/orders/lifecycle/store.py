@@ -75,6 +75,10 @@ INSERT INTO hold (id, order_id, kind, about, reason, fields, placed_at, placed_b
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (id) DO UPDATE SET lifted_at = excluded.lifted_at, lifted_by = excluded.lifted_by
 """
+_KINDS = """
+SELECT (SELECT fact->>'kind' FROM known_delivery_method WHERE code = $1 ORDER BY version DESC LIMIT 1) AS delivery,
+       (SELECT fact->>'kind' FROM known_payment_method WHERE code = $2 ORDER BY version DESC LIMIT 1) AS payment
+"""
 _PART = """
 INSERT INTO order_part (order_id, kind, part_id, version, snapshot, seen) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (order_id, kind, part_id)
@@ -178,6 +182,16 @@ async def due(tx: Transaction, batch: int) -> list[UUID]:
         batch,
     )
     return [row["id"] for row in rows]
+
+
+async def kinds_known_now(tx: Transaction, order: Order) -> tuple[DeliveryKind | None, PaymentKind | None]:
+    """What kinds the order's methods are of, as far as they are known by now."""
+    row = await tx.sql.fetchrow(_KINDS, order.delivery_method, order.payment_method)
+    delivery, payment = row["delivery"], row["payment"]
+    return (
+        DeliveryKind(delivery) if delivery in set(DeliveryKind) else None,
+        PaymentKind(payment) if payment in set(PaymentKind) else None,
+    )
 
 
 async def learn_work(tx: Transaction, order_id: UUID, values: tuple[Any, ...]) -> None:

@@ -168,7 +168,7 @@ async def test_reopened_with_goods_it_goes_on(api: ServiceClient) -> None:
     assert (await whole(api, order["id"]))["lifecycle"] == "confirmed"
 
 
-async def test_f7_a_customer_sees_only_their_own_and_nothing_internal(
+async def test_part_f7_a_customer_sees_only_their_own_and_nothing_internal(
     api: ServiceClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = await placed(api, external_id="1")

@@ -55,7 +55,9 @@ async def test_part_f5_imported_orders_are_found_by_their_hold_and_axes(api: Ser
     assert (await api.get("/v1/orders", params={"after": "nonsense"})).status_code == 422
 
 
-async def test_f18_f19_the_order_shows_money_received_when_how_much_and_the_providers_id(api: ServiceClient) -> None:
+async def test_part_f18_f19_the_order_shows_money_received_when_how_much_by_which_id(
+    api: ServiceClient,
+) -> None:
     order = await placed(api)
     assert order["money"]["received"] is False
     at = datetime(2026, 3, 1, 10, tzinfo=UTC)

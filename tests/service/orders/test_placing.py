@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from libs.contracts.common import Money
 from libs.service.testing import ServiceClient
-from tests.service.orders.stage import outbox, placed, topics, whole
-from tests.unit.orders.said import ANA, HOME, lei, submitted
+from tests.service.orders.stage import hear, outbox, placed, topics, whole
+from tests.unit.orders.said import ANA, HOME, Said, delivery_method, lei, payment_method, submitted
 
 EVERYTHING: dict[str, Any] = submitted(
     external_id="full",
@@ -105,14 +106,17 @@ def _pairs(read: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     return list(zip(read["lines"], EVERYTHING["lines"], strict=True))
 
 
-async def test_f24_later_catalogue_facts_change_no_line(api: ServiceClient) -> None:
+async def test_f24_later_prices_and_methods_change_no_order_that_was_taken(api: ServiceClient) -> None:
     order = await placed(api)
-    assert (await whole(api, order["id"]))["lines"] == order["lines"]
-    assert (order["lines"][0]["name"], order["lines"][0]["quantity"]) == ("Cană", "2")
+    dearer = delivery_method(version=2, price=Money.parse("30.00", "RON"), names={"ro": "Altul"}, active=False)
+    await hear(api, dearer, payment_method(version=2, fee=Money.parse("9.00", "RON")))
+    assert await whole(api, order["id"]) == order
+    answer = await api.post("/v1/orders", json=submitted(external_id="later"))
+    assert {e["field"] for e in answer.json()["errors"]} == {"delivery_method", "charges"}
 
 
 @pytest.mark.parametrize("field", TOO_MANY)
-async def test_b19_f68_more_than_the_limit_is_refused(api: ServiceClient, field: str) -> None:
+async def test_b19_more_than_the_limit_is_refused(api: ServiceClient, field: str) -> None:
     assert any(name.startswith(field) for name in await refused(api, **{field: TOO_MANY[field]}))
 
 
@@ -190,6 +194,17 @@ async def test_part_f3_f5_an_order_sold_elsewhere_is_always_taken_and_held_for_w
     assert {field["field"] for field in held["fields"]} == {"delivery_method", "customer.email", "totals.total"}
     assert '"on_shortage":"wait"' in (await outbox(api.context.uow, "order.created"))[0]
     assert await topics(api, order) == ["order.created", "order.held", "order.paid"]
+
+
+async def test_part_f5_a_person_takes_over_what_was_held_at_import(api: ServiceClient) -> None:
+    order = await placed(api, channel="emag", delivery_method="theirs", payment_method="also theirs")
+    assert (order["payment_kind"], order["delivery_kind"], order["payment"]) == (None, None, "pending")
+    said = Said(order)
+    await hear(api, delivery_method("theirs"), said.stock("reserved"))
+    assert (await whole(api, order["id"]))["lifecycle"] == "open"
+    await api.post(f"/v1/orders/{order['id']}/release-hold", json={"kind": "import"})
+    found = await whole(api, order["id"])
+    assert (found["payment_kind"], found["delivery_kind"], found["lifecycle"]) == ("external", "courier", "confirmed")
 
 
 async def test_part_f3_channel_and_external_id_are_unique(api: ServiceClient) -> None:
