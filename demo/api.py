@@ -1,4 +1,4 @@
-"""A client of the five services as anybody could write one: their addresses, the keys, and calls that are safe to repeat."""
+"""A client of the five services as anybody could write one: addresses, keys, and calls that are safe to repeat."""
 
 import asyncio
 import json
@@ -31,8 +31,8 @@ class RefusedError(Exception):
 class Api:
     """Calls the services with the keys of the local installation.
 
-    `urls` where each service answers (from `<SERVICE>_URL` or `<SERVICE>_PORT` where not given); `keys` by role (from the
-    installation's `development-keys.json`). While a service is away, a call waits and is repeated under its one key.
+    `urls` where each service answers (from `<SERVICE>_URL` or `<SERVICE>_PORT` where not given); `keys` by role (from
+    the installation's `development-keys.json`). While a service is away, a call waits and is repeated under its key.
     """
 
     def __init__(self, urls: dict[str, str] | None = None, keys: dict[str, str] | None = None) -> None:
@@ -59,7 +59,7 @@ class Api:
             except httpx.HTTPError as error:
                 raise NotReachableError(f"{name} does not answer at {url}: start the system with `make run`") from error
 
-    async def call(  # noqa: PLR0913 - what a call has
+    async def call(
         self,
         service: str,
         method: str,

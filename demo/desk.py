@@ -1,4 +1,4 @@
-"""The people of the shop, played by the public interfaces: money seen on the bank's statement, parcels driven to the door."""
+"""The people of the shop, played by the public interfaces: money seen at the bank, parcels driven to the door."""
 
 import asyncio
 from dataclasses import dataclass, field

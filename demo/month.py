@@ -46,7 +46,9 @@ class Month:
         orders = [invoice for invoice in chosen if invoice.kind == "order"]
         self.progress.say(f"{self.file.name}: {len(chosen)} invoices, {len(orders)} of them orders")
         await set_up(self.api, self.channel, everything[0].currency, self.progress.say)
-        await stock_up(self.api, names_of(everything), opening_stock(everything), opening_of(self.file), self.progress.say)
+        await stock_up(
+            self.api, names_of(everything), opening_stock(everything), opening_of(self.file), self.progress.say
+        )
         desk = Desk(self.api, self.channel)
         known = {order["external_id"] for order in await self._all_orders()}
         self.new = sum(order.number not in known for order in orders)
@@ -102,7 +104,9 @@ class Month:
     async def _given_up(self, desk: Desk) -> Counter[str]:
         found = [order for order in await self._all_orders() if order["id"] in desk.orders]
         for order in [order for order in found if order["lifecycle"] not in ENDED][:20]:
-            axes = " ".join(f"{axis} {order[axis]}" for axis in ("lifecycle", "stock", "payment", "fulfilment", "holds"))
+            axes = " ".join(
+                f"{axis} {order[axis]}" for axis in ("lifecycle", "stock", "payment", "fulfilment", "holds")
+            )
             self.progress.say(f"  still moving: {order['number']} (invoice {order['external_id']}): {axes}")
         return Counter(str(order["lifecycle"]) for order in found if order["lifecycle"] in ENDED)
 

@@ -1,19 +1,22 @@
-"""How each invoice of a file must end, by demo/RULE.md alone: `python demo/predict.py FILE` prints JSON. Shares no code with anything."""
+"""How each invoice of a file must end by demo/RULE.md; shares no code: `python demo/predict.py FILE` prints JSON."""
 
 import gzip
 import json
 import sys
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 from zlib import crc32
+
+Row = dict[str, Any]
 
 FREIGHT = ("POST", "DOT", "C2", "BANK CHARGES", "AMAZONFEE", "CRUK")
 
 
-def seed(text):
+def seed(text: str) -> int:
     return crc32(text.encode("utf-8"))
 
 
-def read(path):
+def read(path: str) -> list[Row]:
     opener = gzip.open if path.endswith(".gz") else open
     with opener(path, "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file if line.strip()]
@@ -23,11 +26,11 @@ def read(path):
     return rows
 
 
-def total_of(invoice):
+def total_of(invoice: Row) -> Decimal:
     return sum((line["unit_price"] * line["quantity"] for line in invoice["lines"]), Decimal(0))
 
 
-def why_not(invoice):
+def why_not(invoice: Row) -> str | None:
     if invoice["invoice"][0] == "C":
         return "return"
     if invoice["invoice"][0] == "A":
@@ -39,8 +42,8 @@ def why_not(invoice):
     return None
 
 
-def goods(invoice):
-    pieces = {}
+def goods(invoice: Row) -> dict[str, int]:
+    pieces: dict[str, int] = {}
     sold = [line for line in invoice["lines"] if line["quantity"] >= 0 and line["unit_price"] >= 0]
     sold = [line for line in sold if line["sku"] not in FREIGHT or not line["unit_price"]]
     for line in sold if len(sold) <= 1000 else sold[:999]:
@@ -49,26 +52,28 @@ def goods(invoice):
     return pieces
 
 
-def predict(rows):
+def predict(rows: list[Row]) -> Row:
     orders = [row for row in rows if why_not(row) is None]
-    demand, seen = {}, {}
+    demand: dict[str, int] = {}
+    seen: dict[str, int] = {}
     for row in orders:
         for sku, pieces in goods(row).items():
             demand[sku] = demand.get(sku, 0) + pieces
             seen[sku] = seen.get(sku, 0) + 1
-    missing = set()
+    missing: set[str] = set()
     for row in orders:
         if goods(row) and seed(row["invoice"]) % 10 == 0:
-            rarest = sorted(goods(row), key=lambda sku: (seen[sku], sku))[0]
+            rarest = min(goods(row), key=lambda sku: (seen[sku], sku))
             if seen[rarest] <= 3:
                 missing.add(rarest)
-    ends, left = {}, {sku: 0 if sku in missing else pieces for sku, pieces in demand.items()}
+    ends: dict[str, Row] = {}
+    left = {sku: 0 if sku in missing else pieces for sku, pieces in demand.items()}
     for row in rows:
         reason = why_not(row)
         if reason:
             ends[row["invoice"]] = {"end": "no order", "why": reason}
             continue
-        end = {
+        end: Row = {
             "total": f"{total_of(row):.2f}",
             "payment": ("paypal", "transfer", "cash_on_delivery")[seed(row["invoice"]) % 3],
         }

@@ -19,7 +19,7 @@ async def set_up(api: Api, channel: str, currency: str, say: Say) -> None:
     await _there(api, "orders", "/v1/sellers", {"code": "bottega", "name": "Bottega Demo SRL", "series": "DEMO"})
     for priority, depot in enumerate(DEPOTS, start=1):
         await api.call("inventory", "PUT", f"/v1/depots/{depot}", {"name": f"Depot {depot}", "priority": priority})
-    web = {
+    web: dict[str, Any] = {
         "code": channel,
         "name": "Bottega Demo",
         "kind": "web",
@@ -29,22 +29,29 @@ async def set_up(api: Api, channel: str, currency: str, say: Say) -> None:
     web |= {"currency": currency, "time_zone": "Europe/Bucharest", "depots": list(DEPOTS)}
     web |= {"merchant_email": "desk@bottega.example", "shop_email": "shop@bottega.example"}
     await _there(api, "orders", "/v1/channels", web)
-    fan = {"credentials": {"username": "comanda", "password": "comanda-secret"}, "options": {"client_id": 7000001}}
-    for code, courier, more in (("van", "own_fleet", {}), ("fan", "fan", fan)):
-        account = {"code": code, "courier": courier, "sender": SENDER, **more}
-        await _there(api, "shipping", "/v1/courier-accounts", account)
+    for account in _ACCOUNTS:
+        await _there(api, "shipping", "/v1/courier-accounts", {"sender": SENDER, **account})
     for code, kind, names in _DELIVERY:
-        method = {"code": code, "kind": kind, "account": code, "names": names}
-        await _there(api, "shipping", "/v1/delivery-methods", method)
+        offer = {"code": code, "kind": kind, "account": code, "names": names}
+        await _there(api, "shipping", "/v1/delivery-methods", offer)
     for code, names in _PAYMENT:
-        method = {"code": code, "kind": code, "names": names, "reserve_for_minutes": 24 * 60}
+        method: dict[str, Any] = {"code": code, "kind": code, "names": names, "reserve_for_minutes": 24 * 60}
         method |= {"currencies": [currency]} if code == "paypal" else {}
         await _there(api, "payments", "/v1/payment-methods", method)
     say(
-        f"shop set up: channel {channel!r}, depots main and second, {len(_DELIVERY)} ways to ship, {len(_PAYMENT)} to pay"
+        f"shop set up: channel {channel!r}, {len(DEPOTS)} depots, {len(_DELIVERY)} ways to ship, {len(_PAYMENT)} to pay"
     )
 
 
+_ACCOUNTS: tuple[dict[str, Any], ...] = (
+    {"code": "van", "courier": "own_fleet"},
+    {
+        "code": "fan",
+        "courier": "fan",
+        "credentials": {"username": "comanda", "password": "comanda-secret"},
+        "options": {"client_id": 7000001},
+    },
+)
 _DELIVERY = (
     (
         "van",
@@ -86,7 +93,11 @@ async def stock_up(api: Api, names: dict[str, str], stock: Stock, opening: str, 
             if answer["counts"].get("refused"):
                 raise RefusedError(422, str([row for row in answer["results"] if row["result"] == "refused"][:3]))
             came += answer["counts"].get("received", 0)
-    say(f"opening stock: {sum(stock.values())} pieces, {came} levels of it new" if came else "opening stock stands already")
+    say(
+        f"opening stock: {sum(stock.values())} pieces, {came} levels of it new"
+        if came
+        else "opening stock stands already"
+    )
 
 
 def _chunks(rows: list[dict[str, Any]], size: int) -> Iterable[list[dict[str, Any]]]:
