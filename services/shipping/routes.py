@@ -1,6 +1,6 @@
 """The HTTP edge of shipments: see them, book them, print their labels, scan their parcels."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from services.shipping.labels.handlers import ask_for_label, stored_label
 from services.shipping.shipment import Shipment
 from services.shipping.tracking import handlers as tracking
 from services.shipping.tracking import store as tracking_store
-from services.shipping.tracking.domain import Seen, Status
+from services.shipping.tracking.domain import FIRST, Seen, Status
 from services.shipping.views import FulfilmentOut, ShipmentDetail, ShipmentOut, TrackingEventOut
 
 router = APIRouter(tags=["shipments"])
@@ -31,6 +31,7 @@ AT_COURIER: dict[int | str, dict[str, Any]] = {
 }
 
 
+AHEAD = timedelta(minutes=5)
 LABELS = {"pdf": "application/pdf", "zpl": "application/zpl"}
 
 
@@ -168,6 +169,8 @@ async def label(
 async def scan(shipment_id: UUID, body: ScanIn, call: WRITE) -> Response:
     """Note what was seen of an own parcel, or that the customer picked the goods up. Parcels only move forward."""
     at = body.occurred_at or datetime.now(UTC)
+    if not FIRST <= at <= datetime.now(UTC) + AHEAD:
+        raise Invalid("nothing has been seen in the future, or in another century", field="occurred_at")
     seen = Seen("", body.status, Status(body.status), at, body.text, body.location)
     async with call.uow() as tx:
         order_id = await _order_of(tx, shipment_id)

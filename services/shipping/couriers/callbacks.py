@@ -5,10 +5,10 @@ import hmac
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator
 
 from services.shipping.couriers.port import NotACallbackError
-from services.shipping.tracking.domain import Seen, Status
+from services.shipping.tracking.domain import FIRST, LAST, Seen, Status
 
 
 class _Event(BaseModel):
@@ -17,6 +17,13 @@ class _Event(BaseModel):
     occurred_at: AwareDatetime
     location: str = Field(default="", max_length=200)
     text: str = Field(default="", max_length=500)
+
+    @field_validator("occurred_at")
+    @classmethod
+    def _is_of_our_time(cls, value: datetime) -> datetime:
+        if not FIRST <= value <= LAST:
+            raise ValueError("no time at which parcels move")
+        return value
 
 
 class _Callback(BaseModel):

@@ -17,7 +17,7 @@ from libs.service.outside import Absent, Answer, Failed, Succeeded, Unknown, Wai
 from services.shipping.couriers import callbacks
 from services.shipping.couriers.fan_form import shipment, wrong
 from services.shipping.couriers.port import Account, Booked, Consignment
-from services.shipping.tracking.domain import Seen, Status
+from services.shipping.tracking.domain import FIRST, LAST, Seen, Status
 
 ZONE = ZoneInfo("Europe/Bucharest")
 CLOCK = "%Y-%m-%d %H:%M:%S"
@@ -230,10 +230,12 @@ def _events(row: dict[str, Any]) -> list[Seen]:
     for event in row.get("events") or []:
         code = str(event.get("id") or "")
         try:
-            at = datetime.strptime(str(event.get("date")), CLOCK).replace(tzinfo=ZONE).astimezone(UTC)
+            at = datetime.strptime(str(event.get("date")), CLOCK).replace(tzinfo=ZONE)
         except ValueError:
             continue  # an event without a time says nothing
+        if not FIRST <= at <= LAST:
+            continue
         status = statuses().get(code, Status.UNKNOWN)
         text, place = str(event.get("name") or ""), str(event.get("location") or "")
-        found.append(Seen(str(row.get("awbNumber")), code, status, at, text[:500], place[:200]))
+        found.append(Seen(str(row.get("awbNumber")), code, status, at.astimezone(UTC), text[:500], place[:200]))
     return found

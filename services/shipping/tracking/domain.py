@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from libs.contracts.shipping import ShipmentState
@@ -24,6 +24,9 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"  # a code that is in no map yet
 
+
+FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""An event before or after is a slip of somebody's clock."""
 
 RANK = {status: rank for rank, status in enumerate(Status)}
 """Of two events of the same moment the later in this list counts."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import HTMLResponse
 
 from libs.service.call import Call, public
-from libs.service.problems import NotFound, TooLarge, Unauthenticated, documented
+from libs.service.problems import Invalid, NotFound, TooLarge, Unauthenticated, documented
 from services.shipping.accounts import store as accounts
 from services.shipping.couriers.callbacks import is_genuine
 from services.shipping.sealing import Seal
@@ -18,16 +18,17 @@ from services.shipping.tracking.page import rendered
 router = APIRouter(tags=["tracking"])
 PUBLIC = Annotated[Call, public()]
 MOST = 256 * 1024
+CODE = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 
 
 @router.post(
     "/v1/courier-callbacks/{account}",
     status_code=202,
     response_class=Response,
-    responses=documented(Unauthenticated, TooLarge),
+    responses=documented(Unauthenticated, TooLarge, Invalid),
 )
 async def callback(
-    account: Annotated[str, Path(max_length=40)],
+    account: Annotated[str, Path(pattern=CODE)],
     request: Request,
     call: PUBLIC,
     callback_timestamp: Annotated[str, Header(max_length=20, description="Unix seconds.")] = "",
@@ -53,8 +54,8 @@ async def callback(
     return Response(status_code=202)
 
 
-@router.get("/v1/track/{token}", response_class=HTMLResponse, responses=documented(NotFound))
-async def track(token: Annotated[str, Path(max_length=64)], call: PUBLIC) -> HTMLResponse:
+@router.get("/v1/track/{token}", response_class=HTMLResponse, responses=documented(NotFound, Invalid))
+async def track(token: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")], call: PUBLIC) -> HTMLResponse:
     """Where a parcel of the own fleet is, for whoever has the link; nothing about the person."""
     async with call.read() as tx:
         row = await store.on_page(tx, token)

@@ -220,3 +220,17 @@ async def test_scans_are_for_own_parcels_and_pick_ups_and_not_while_held(world: 
     assert await world.types(counter) == ["shipment.dispatched", "shipment.delivered"]
     assert (await world.api.post(f"/v1/shipments/{pickup['id']}/book", json={})).status_code == 200
     assert (await world.shipment(counter))["awb"] is None
+
+
+async def test_what_makes_no_sense_is_refused_and_never_breaks(world: World) -> None:
+    order = Order(method="vans")
+    await world.tell(order.confirmed())
+    shipment = await world.until_state(order, "booked")
+    for time_ in ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2026-11-22T10:00:00"):
+        body = {"status": "picked_up", "occurred_at": time_}
+        reply = await world.api.post(f"/v1/shipments/{shipment['id']}/events", json=body)
+        assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, "occurred_at")
+    for path in ("/v1/track/%00", "/v1/shipments/%00", "/v1/shipments?after=x", "/v1/delivery-methods/%00",
+                 "/v1/shipments?state=teleported", "/v1/delivery-methods?after=WyJhXHUwMDAwIl0"):  # fmt: skip
+        assert (await world.api.get(path)).status_code in (400, 404, 422), path
+    assert (await world.api.post("/v1/courier-callbacks/%00", content=b"{}")).status_code in (401, 422)

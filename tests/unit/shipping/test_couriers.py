@@ -99,6 +99,7 @@ def test_another_time_is_not_genuine(stamp: str) -> None:
     "body",
     [b"", b"[]", b'{"events": []}',
      b'{"events": [{"awb": "1", "code": "delivered", "occurred_at": "2026-11-22T10:00:00"}]}',
+     b'{"events": [{"awb": "1", "code": "delivered", "occurred_at": "9999-12-31T23:00:00-14:00"}]}',
      b'{"events": [{"awb": "1\\u0000", "code": "delivered", "occurred_at": "2026-11-22T10:00:00Z"}]}'],
 )  # fmt: skip
 def test_a_body_that_is_no_callback_is_refused(body: bytes) -> None:
