@@ -12,8 +12,9 @@ from libs.contracts.payments import PaymentStatus
 from libs.events.transaction import Transaction, new_id
 from libs.service.problems import NotFound
 from services.payments import announce, ledger, store
-from services.payments.domain import PAYPAL, Kind, Operation, Payment, State, Wanted, derive
+from services.payments.domain import PAYPAL, Kind, Operation, Payment, State, Wanted
 from services.payments.providers import currencies
+from services.payments.standing import derive
 from services.payments.steps import Plan, answer_expiring, follow, next_plan, wants_look
 
 LOOK_AGAIN_FIRST = timedelta(minutes=5)
@@ -76,7 +77,7 @@ class Desk:
             operation.provider_ref = reference
             operation.settle(State.SUCCEEDED)
         self.operations.append(operation)
-        await store.save_operations(self.tx, [operation])
+        await store.save_operations(self.tx, self.operations)  # what it follows on first
         if not plan.done:
             await self._add_call(operation, plan.parent)
         return operation

@@ -6,22 +6,8 @@ from uuid import UUID
 
 from libs.contracts.orders import PaymentKind
 from libs.contracts.payments import PaymentStatus
-from services.payments.domain import (
-    CHANNEL,
-    COURIER,
-    NEVER_HAPPENED,
-    PAYPAL,
-    Kind,
-    Operation,
-    Payment,
-    State,
-    Wanted,
-    held_by_us,
-    refund_refused,
-    refunded,
-    runs,
-    waits,
-)
+from services.payments.domain import CHANNEL, COURIER, NEVER_HAPPENED, PAYPAL, Kind, Operation, Payment, State, Wanted
+from services.payments.standing import held_by_us, refund_refused, refunded, runs, waits
 
 MOST_TRIES = 5
 """How often an operation that never happened is started anew before a person is needed."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from libs.events.transaction import Cause
 from libs.service.testing import until
 from tests.service.payments.world import Order, World
 
@@ -68,6 +69,23 @@ async def test_a_capture_whose_key_has_died_is_read_before_it_is_asked_for_again
     await world.paypal.control("keys/expire", {"family": "orders"})
     await world.stands(order, "received")
     await world.settled_webhooks()
+    assert len(world.paypal.did("captured")) == 1
+
+
+async def test_a_capture_that_never_happened_is_started_anew_under_another_key(world: World) -> None:
+    order = Order()
+    await world.opened(order)
+    await world.paypal.misbehave("capture", "error500")
+    await world.paypal.misbehave("get_order", "error500", times=3)
+    await world.tell(order.reserved())
+    await world.approve(order)
+    await until(lambda: world.paypal.asked("capture"))
+    async with world.uow(Cause("system:test")) as tx:
+        await tx.sql.execute("UPDATE payment_call SET created_at = now() - interval '7 hours' WHERE kind = 'capture'")
+    paid = await world.stands(order, "received")
+    captures = [op for op in paid["operations"] if op["kind"] == "capture"]
+    assert [(op["status"], op["error_code"]) for op in captures] == [("failed", "never_happened"), ("succeeded", None)]
+    assert len({row["key"] for row in world.paypal.asked("capture")}) == 2
     assert len(world.paypal.did("captured")) == 1
 
 
