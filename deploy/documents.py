@@ -1,6 +1,6 @@
 """`python -m deploy.documents`: write what is generated from the contracts and the services; `--check` only compares.
 
-docs/events.md, docs/api/asyncapi.json, docs/api/SERVICE.json (OpenAPI), and each contract's recorded form with examples
+docs/events.md, docs/settings.md, docs/api/asyncapi.json, docs/api/SERVICE.json (OpenAPI), and each contract's recorded form with examples
 in tests/contract/golden. A recorded form changes only where no reader of the old one breaks; its old examples stay.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from deploy import asyncapi, events_page
+from deploy import asyncapi, events_page, settings_page
 from deploy.system import PROCESSES
 from libs.contracts import every_contract
 from libs.events.contract import Event
@@ -60,9 +60,10 @@ def contracts() -> dict[Path, str]:
 
 
 def apis() -> dict[Path, str]:
-    """The OpenAPI document of every service."""
+    """The OpenAPI document of every service, and the settings of all."""
     services = [importlib.import_module(f"{process.module}.__main__").service for process in PROCESSES]
-    return {Path(f"docs/api/{service.name}.json"): _json(asyncio.run(openapi(service))) for service in services}
+    found = {Path(f"docs/api/{service.name}.json"): _json(asyncio.run(openapi(service))) for service in services}
+    return found | {Path("docs/settings.md"): settings_page.page()}
 
 
 async def openapi(service: Service[Any]) -> Any:
