@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.common import Money, Person, Quantity
@@ -214,6 +214,8 @@ ANYTHING = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
 @settings(max_examples=40, deadline=None)
+@example("<script>x</script>", "<img src=x>", "<b>{{ 7 }}</b> & {shop}")
+@example('"><a href="x">', "</table>", "{% raw %}&lt;i&gt;\r\n\u2028x")
 @given(ANYTHING, ANYTHING, ANYTHING)
 def test_no_text_of_a_customer_becomes_markup_or_a_second_line(name: str, street: str, article: str) -> None:
     assert ANA.shipping is not None
