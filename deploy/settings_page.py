@@ -12,10 +12,10 @@ from libs.service.settings import ServiceSettings, variables
 
 HEAD = """# Settings
 
-Written by `make docs` from the settings classes. A service reads its environment once, at start; a variable that is wrong, missing or
-unknown stops it and is named. Every variable may also end in `_FILE` and name a file that holds the value: that is how secrets are given.
-`EVENTS_*` and `AUTH_*` are the same for all services; a service's own prefix in front (`ORDERS_EVENTS_BUS`) wins. Times are ISO 8601
-durations (`PT30S`) or seconds.
+Written by `make docs` from the settings classes. A service reads its environment once, at start; a variable that is
+wrong, missing or unknown stops it and is named. Every variable may also end in `_FILE` and name a file that holds the
+value: that is how secrets are given. `EVENTS_*` and `AUTH_*` are the same for all services; a service's own prefix in
+front (`ORDERS_EVENTS_BUS`) wins. Times are ISO 8601 durations (`PT30S`) or seconds.
 """
 _COMMENT = re.compile(r"^    (\w+):.*?#\s+(.*)$", re.MULTILINE)
 
