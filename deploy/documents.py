@@ -1,7 +1,8 @@
 """`python -m deploy.documents`: write what is generated from the contracts and the services; `--check` only compares.
 
 docs/events.md, docs/settings.md, docs/api/asyncapi.json, docs/api/SERVICE.json (OpenAPI), and each contract's recorded
-form with examples in tests/contract/golden. A recorded form changes only where no reader of the old one breaks; its old examples stay.
+form with examples in tests/contract/golden. A recorded form changes only where no reader of the old one breaks; its old
+examples stay.
 """
 
 import argparse
