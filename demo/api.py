@@ -10,7 +10,6 @@ from typing import Any, Self
 import httpx
 
 PORTS = {"orders": 8101, "inventory": 8102, "payments": 8103, "shipping": 8104, "notifications": 8105}
-LOCAL = Path(__file__).parent.parent / ".local"
 BUSY = (429, 502, 503, 504)
 PATIENCE = 120.0
 
@@ -114,8 +113,13 @@ def _url(name: str, port: int) -> str:
     return given or f"http://127.0.0.1:{os.environ.get(f'{name.upper()}_PORT', port)}"
 
 
+def local() -> Path:
+    """The folder where the installation on this machine keeps its state; COMANDA_LOCAL where it is another."""
+    return Path(os.environ.get("COMANDA_LOCAL", Path(__file__).parent.parent / ".local"))
+
+
 def _keys() -> dict[str, str]:
-    path = Path(os.environ.get("COMANDA_KEYS", LOCAL / "development-keys.json"))
+    path = local() / "development-keys.json"
     try:
         found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

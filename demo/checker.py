@@ -9,13 +9,12 @@ import os
 import shlex
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 
-from demo.api import LOCAL
+from demo.api import local
 from demo.proofs import PROOFS, QUESTIONS, QUIET, Proof, Seen, all_broken, second_copies
 
 SERVICES = ("orders", "inventory", "payments", "shipping", "notifications")
@@ -89,9 +88,9 @@ def table(proofs: list[Proof]) -> str:
 
 
 def from_environment() -> Checker:
-    """Of the installation in `.local`, or where `<SERVICE>_DATABASE_URL` and `<STAND_IN>_URL` say."""
+    """Of the installation on this machine, or where `<SERVICE>_DATABASE_URL` and `<STAND_IN>_URL` say."""
     told = dict(os.environ)
-    file = Path(os.environ.get("COMANDA_ENVIRONMENT", LOCAL / "environment"))
+    file = local() / "environment"
     if file.exists():
         pairs = (word.split("=", 1) for word in shlex.split(file.read_text(encoding="utf-8")) if "=" in word)
         told = dict(pairs) | told

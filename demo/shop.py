@@ -36,7 +36,7 @@ async def set_up(api: Api, channel: str, currency: str, say: Say) -> None:
         await _there(api, "shipping", "/v1/delivery-methods", offer)
     for code, names in _PAYMENT:
         method: dict[str, Any] = {"code": code, "kind": code, "names": names, "reserve_for_minutes": 24 * 60}
-        method |= {"currencies": [currency]} if code == "paypal" else {}
+        method |= {"currencies": sorted({"EUR", "GBP", "USD", currency})} if code == "paypal" else {}
         await _there(api, "payments", "/v1/payment-methods", method)
     say(
         f"shop set up: channel {channel!r}, {len(DEPOTS)} depots, {len(_DELIVERY)} ways to ship, {len(_PAYMENT)} to pay"
