@@ -2,11 +2,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test chaos bench docs check format reset lock lock-check ci
+.PHONY: help setup run demo import test chaos bench docs check format reset lock lock-check ci
 
 PYTHON ?= python3
 BUS ?= embedded
 STANDINS ?= 1
+FILE ?= demo/data/online-retail-2010-12.jsonl.gz
 PY := .venv/bin/python
 STAMP := .venv/.installed
 COMPILE := .venv/bin/uv pip compile --quiet --no-header --universal --generate-hashes --python-version 3.11 pyproject.toml
@@ -23,7 +24,10 @@ run: $(STAMP) ## start everything on this machine (BUS=kafka: on a local Apache 
 	@exec $(PY) -m deploy.run --bus "$(BUS)" --standins "$(STANDINS)"
 
 demo: $(STAMP) ## place orders against a running system and follow one to the door
-	@exec $(PY) -m deploy.demo
+	@exec $(PY) -m demo.tour
+
+import: $(STAMP) ## place a month of a real shop (FILE=...), play its people, compare every invoice, prove the rest
+	@$(PY) -m demo.month "$(FILE)" && $(PY) -m demo.compare "$(FILE)" && $(PY) -m demo.checker
 
 test: $(STAMP) ## every level of tests; says what it leaves out without Java
 	@exec $(PY) -m deploy.levels
