@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from libs.events.transaction import Cause, Transaction, UnitOfWork
 from libs.service.outside import Answer, Failed, OutsideCalls, Refused, Succeeded, Unknown, Wait
 from services.shipping import handlers, store
-from services.shipping.consignment import consignment, fingerprint
+from services.shipping.consignment import consignment
 from services.shipping.couriers.port import Booked, Consignment, Courier
 from services.shipping.couriers.registry import Couriers, UnknownAccountError
 from services.shipping.domain import Fulfilment, Said
@@ -100,13 +100,12 @@ class CourierCalls:
         known = await store.locked_order(tx, row["order_id"])
         assert known is not None  # noqa: S101 - a shipment has an order
         courier = await self._couriers.of(tx, row["account"])
-        to = fingerprint(known.order, known.person)
         standing = known.order.cancel_request is not None
 
         def act(fulfilment: Fulfilment) -> list[Said]:
             if row["kind"] == "void":
                 return voided(fulfilment, row, answer, answering=standing)
-            return booked(fulfilment, row, answer, courier, to)
+            return booked(fulfilment, row, answer, courier)
 
         done = await handlers.advance(tx, known, act)
         if row["kind"] == "book" and isinstance(answer, Succeeded) and done is not None:
@@ -120,12 +119,12 @@ class CourierCalls:
             await give_up_stray(tx, fulfilment, row["shipment_id"], awb)
 
 
-def booked(fulfilment: Fulfilment, row: Row, answer: Answer, courier: Courier, to: str | None) -> list[Said]:
+def booked(fulfilment: Fulfilment, row: Row, answer: Answer, courier: Courier) -> list[Said]:
     """What a booking's outcome makes of its shipment."""
     shipment = fulfilment.shipment(row["shipment_id"])
     match answer:
         case Succeeded(Booked(awb=awb, cost=cost)):
-            return fulfilment.booked(shipment, awb, courier.link(awb, shipment.token), to, cost)
+            return fulfilment.booked(shipment, awb, courier.link(awb, shipment.token), cost)
         case Failed(data=data) if data == WITHDRAWN:
             return fulfilment.not_booked(shipment, None, again=True)
         case Failed(reason) if row["call_state"] == "unknown":  # the courier never had it

@@ -93,8 +93,9 @@ class Fulfilment:
         elif order.lifecycle in (Lifecycle.CONFIRMED, Lifecycle.COMPLETED):
             self._plan(order, means, new)
             self._void_what_changed(order, to)
-            if not order.holds:  # a hold is told, not asked: nothing new is booked while it stands
-                self._book(means, ready=order.ready)
+            # A hold is told, not asked: nothing new is booked while it stands.
+            if order.lifecycle is Lifecycle.CONFIRMED and not order.holds:
+                self._book(means, to, ready=order.ready)
         return []
 
     def _let_go(self) -> None:
@@ -164,24 +165,23 @@ class Fulfilment:
             if too_much or elsewhere or cash:
                 self._void(shipment)
 
-    def _book(self, means: Means, *, ready: bool) -> None:
+    def _book(self, means: Means, to: str | None, *, ready: bool) -> None:
+        """Ask for AWBs. The address of this moment is noted: a change while the courier is asked shows afterwards."""
         for shipment in self.in_state(ShipmentState.PLANNED):
             wanted = shipment.asked or ready or means.book_when_confirmed
             if wanted and shipment.account is not None and shipment.kind is not DeliveryKind.PICKUP:
-                shipment.state = ShipmentState.BOOKING
+                shipment.state, shipment.sent_to = ShipmentState.BOOKING, to
                 shipment.bookings += 1
                 self.asks.append((Ask.BOOK, shipment))
 
     # What couriers say.
 
-    def booked(
-        self, shipment: Shipment, awb: str, link: str | None, sent_to: str | None, cost: Money | None = None
-    ) -> list[Said]:
+    def booked(self, shipment: Shipment, awb: str, link: str | None, cost: Money | None = None) -> list[Said]:
         """There is an AWB."""
         if shipment.state is not ShipmentState.BOOKING:
             return []
         shipment.state, shipment.status, shipment.cost = ShipmentState.BOOKED, "created", cost
-        shipment.awb, shipment.link, shipment.sent_to, shipment.failure = awb, link, sent_to, None
+        shipment.awb, shipment.link, shipment.failure = awb, link, None
         return [(ShipmentCreated, shipment.id)]
 
     def not_booked(self, shipment: Shipment, why: str | None, *, again: bool) -> list[Said]:
