@@ -60,7 +60,7 @@ class Month:
             with contextlib.suppress(asyncio.CancelledError):
                 await placing
         self.progress.say(summary(chosen, ends, self.new, self.progress.seconds))
-        return len(ends) == len(orders)
+        return ends.total() == len(orders)
 
     async def _all_orders(self) -> list[Any]:
         return await self.api.every("orders", f"/v1/orders?channel={self.channel}")

@@ -1,0 +1,57 @@
+"""A file of a real shop's invoices goes through the whole system, and every one of them ends as predicted."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.environment import free_ports
+from deploy.supervisor import System
+from tests.e2e.importing import MONTH, a_day, command, cut, everything_holds, facts_said, rows_of_month
+
+BUSES = [pytest.param("embedded"), pytest.param("kafka", marks=pytest.mark.kafka)]
+
+
+def installation(root: Path, bus: str) -> System:
+    return System(root / "state", ports=free_ports(), bus=bus, throwaway=True, say=lambda _: None)
+
+
+async def import_twice(system: System, file: Path, within: float) -> None:
+    """The first import ends as predicted, with every effect exactly once; the second says not one fact more."""
+    first = await command(system, "demo.month", str(file), "--patience", str(within / 3), within=within)
+    assert "NOT AT THEIR END" not in first
+    compared = await command(system, "demo.compare", str(file), within=within)
+    assert "all as predicted" in compared
+    await everything_holds(system, within / 3)
+    before = await facts_said(system)
+    second = await command(system, "demo.month", str(file), "--patience", str(within / 3), within=within)
+    assert " 0 of them new" in second
+    assert "all as predicted" in await command(system, "demo.compare", str(file), within=within)
+    assert await facts_said(system) == before
+    await everything_holds(system, within / 3)
+
+
+@pytest.mark.timeout(500)
+@pytest.mark.parametrize("bus", BUSES)
+async def test_part_f2_a_day_of_a_real_shop_ends_as_predicted_and_a_second_import_changes_nothing(
+    tmp_path: Path, bus: str
+) -> None:
+    async with installation(tmp_path, bus) as system:
+        await import_twice(system, cut(tmp_path, a_day(least=20)), within=150)
+        shown = await command(system, "demo.tour", within=150)
+    assert "COMPLETED" in shown
+    label, mail = (next((tmp_path / "state" / "demo").rglob(kind)) for kind in ("label-*.pdf", "mail-*.txt"))
+    assert label.read_bytes().startswith(b"%PDF")
+    assert mail.read_text(encoding="utf-8")
+    for fact in ("order.created", "stock.reserved", "payment.received", "shipment.delivered", "notification.sent"):
+        assert fact in shown, shown
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("bus", BUSES)
+async def test_part_f2_the_whole_month_ends_as_predicted_and_a_second_import_changes_nothing(
+    tmp_path: Path, bus: str
+) -> None:
+    assert len(rows_of_month()) == 2025
+    async with installation(tmp_path, bus) as system:
+        await import_twice(system, MONTH, within=1200)
