@@ -8,7 +8,7 @@ async def test_something(database: Databases) -> None:
 import json
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.user_properties.append(("bus", bus))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """A failing example may hold half a character, which no worker could send: say it in ASCII."""
+    return _speakable((yield))
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say how many tests ran on each bus, and what could not run."""
     stats = terminalreporter.stats
@@ -96,6 +102,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if problem:
         terminalreporter.write_sep("!", "the tests on Apache Kafka were LEFT OUT", red=True, bold=True)
         terminalreporter.write_line(problem)
+
+
+def _speakable(told: Any) -> Any:
+    if isinstance(told, str):
+        return told.encode("utf-8", "backslashreplace").decode()
+    if isinstance(told, dict):
+        return {name: _speakable(value) for name, value in told.items()}
+    return type(told)(map(_speakable, told)) if type(told) in (list, tuple) else told
 
 
 def _bus(report: Any) -> str:
