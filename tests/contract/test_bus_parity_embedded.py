@@ -18,7 +18,7 @@ from tests.databases import Databases
 TOPICS = ("one", "two")
 LINGERING = """
 CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
-    'BEGIN PERFORM pg_sleep(random() * 0.01); RETURN NULL; END';
+    'BEGIN IF random() < 0.2 THEN PERFORM pg_sleep(0.1); END IF; RETURN NULL; END';
 CREATE TRIGGER linger AFTER INSERT ON bus_record FOR EACH STATEMENT EXECUTE FUNCTION linger();
 """
 """Between drawing their offsets and committing, transactions wait: the moment in which a careless log loses records."""
@@ -34,7 +34,7 @@ async def log(database: Databases) -> AsyncIterator[World]:
     await world.close()
 
 
-@settings(max_examples=15, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(writers=st.lists(BATCHES, min_size=2, max_size=5), partitions=st.integers(1, 3), readers=st.integers(1, 2))
 def test_concurrent_writers_and_readers_lose_nothing(
     postgres: str, writers: list[list[int]], partitions: int, readers: int
@@ -76,7 +76,7 @@ async def _read(world: World, group: str, written: asyncio.Event) -> list[Record
     async with world.open().subscribe(group, TOPICS) as member:
         while True:
             last = written.is_set()
-            batch = await member.poll(50, 0.5)
+            batch = await member.poll(1000, 0.5)  # all there is: only a reader at the very end can miss something
             records += [record for found in batch.values() for record in found]
             if last and not batch:
                 return records

@@ -167,14 +167,18 @@ async def test_rebalancing_while_working_loses_nothing_and_keeps_each_keys_order
 
 async def test_a_slow_member_keeps_its_partitions(world: World) -> None:
     topic, bus = await world.topic(2), world.open()
-    await send(bus, [Outgoing(topic, f"key {n}", b"") for n in range(10)])
-    async with bus.subscribe(world.group, [topic]) as slow:
-        records = await collect(slow, 10)
-        async with world.open().subscribe(f"{world.group}-other", [topic]) as other, polled(other):
+    async with bus.subscribe(world.group, [topic]) as slow, world.open().subscribe(world.group, [topic]) as other:
+        async with polled(slow, other):
+            await until(lambda: shared_out([slow, other], [topic], 2))
+        (own,) = slow.assigned
+        await send(bus, [Outgoing(topic, f"key {n}", b"") for n in range(20)])
+        records = await collect(slow, 1)
+        async with polled(other):
             await asyncio.sleep(world.session_timeout * 1.5)  # longer than a silent member would live
         await slow.commit(following(records))
-        await nothing_more(slow)
-        assert len(slow.assigned) == 2
+        assert slow.assigned == {own}
+        assert {record.place for record in records} == {own}
+        assert len(other.assigned) == 1
 
 
 async def test_what_a_killed_process_had_not_committed_comes_to_another(world: World) -> None:
