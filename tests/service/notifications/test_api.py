@@ -59,6 +59,10 @@ async def test_a_message_is_sent_again_as_one_of_its_own_once_for_each_wish(offi
     await office.settled(order.id, "failed", "succeeded", count=2)
     (mail,) = office.mails("ana.tepes@example.org")
     assert mail["message-id"] == again.json()["message_id"]
+    third = await office.api.post(f"/v1/messages/{again.json()['id']}/resend", json={})
+    assert third.json()["recipient"] == right["recipient"]
+    await office.settled(order.id, "failed", "succeeded", count=3)
+    assert len({mail["message-id"] for mail in office.mails("ana.tepes@example.org")}) == 2
 
 
 async def test_what_is_on_its_way_is_not_sent_again(office: PostOffice) -> None:
