@@ -99,7 +99,7 @@ def _created(desk: Desk, operation: Operation, said: ProviderOrder) -> None:
     if operation.amount_minor != payment.amount_minor or payment.provider != PAYPAL:
         return  # the order has changed meanwhile: this one is not shown to anybody
     payment.provider_payment_id, payment.approval_link = said.ref, said.link
-    payment.link_wanted, payment.approved_at = False, None
+    payment.link_wanted, payment.approved_at, payment.failure = False, None, None
     payment.expires_at = datetime.now(UTC) + APPROVAL_LASTS
     if said.stage is Stage.APPROVED:
         payment.approved_at = datetime.now(UTC)

@@ -82,7 +82,11 @@ async def _link_of(call: Call, order_id: UUID) -> Payment | None:
         await asyncio.sleep(ASK_AGAIN)
 
 
-@router.get("/return", responses=documented(Invalid, TooMany))
+@router.get(
+    "/return",
+    status_code=202,
+    responses=documented(Invalid, TooMany) | {303: {"description": "To the shop's own page."}},
+)
 async def returned(
     call: Annotated[Call, public()],
     token: Annotated[str | None, Query(max_length=64, pattern=r"^[A-Z0-9-]+$")] = None,

@@ -1,6 +1,6 @@
 """PayPal on a bad day: late, dropped, broken, busy, declined. Money moves once, and the end is the truth."""
 
-import pytest
+from typing import Any
 
 from libs.events.transaction import Cause
 from libs.service.testing import until
@@ -18,45 +18,69 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("how", [*BAD, "in_progress"])
-async def test_a_capture_that_went_wrong_is_found_out_and_taken_once(world: World, how: str) -> None:
-    order = Order()
-    await world.opened(order)
-    await world.paypal.misbehave("capture", how, delay_ms=1500)
-    await world.tell(order.reserved())
-    await world.approve(order)
-    paid = await world.stands(order, "received")
+async def given_orders(world: World, how_many: int) -> list[Order]:
+    """Orders placed, their links there."""
+    orders = [Order() for _ in range(how_many)]
+    for order in orders:
+        await world.tell(order.created())
+    for order in orders:
+        await world.stands(order, "awaiting")
+    return orders
+
+
+async def bad_day(world: World, operation: str, hows: list[str]) -> None:
+    """The next calls of an operation go wrong, each in its own way."""
+    for how in hows:
+        await world.paypal.misbehave(operation, how, delay_ms=1500)
+
+
+def statuses(payment: dict[str, Any], kind: str) -> list[str]:
+    return [op["status"] for op in payment["operations"] if op["kind"] == kind]
+
+
+async def test_captures_that_went_wrong_are_found_out_and_taken_once(world: World) -> None:
+    hows = [*BAD, "in_progress"]
+    orders = await given_orders(world, len(hows))
+    await bad_day(world, "capture", hows)
+    for order in orders:
+        await world.tell(order.reserved())
+        await world.approve(order)
+    paid = [await world.stands(order, "received") for order in orders]
     await world.settled_webhooks()
-    assert len(world.paypal.did("captured")) == 1
-    keys = {row["key"] for row in world.paypal.asked("capture")}
-    assert len(keys) == 1, "one operation runs under one key"
-    captures = [op for op in paid["operations"] if op["kind"] == "capture"]
-    assert [op["status"] for op in captures] == ["succeeded"]
-    assert (await world.topics(order)).count("payment.received") == 1
+    assert world.paypal.mischief.standing() == [], "every kind of bad day was had"
+    captured = [row["custom_id"] for row in world.paypal.did("captured")]
+    assert sorted(captured) == sorted(payment["id"] for payment in paid)
+    asked = {(row["path"], row["key"]) for row in world.paypal.asked("capture")}
+    assert len(asked) == len(orders), "one operation runs under one key"
+    assert {tuple(statuses(payment, "capture")) for payment in paid} == {("succeeded",)}
+    for order in orders:
+        assert (await world.topics(order)).count("payment.received") == 1
 
 
-@pytest.mark.parametrize("how", BAD)
-async def test_an_order_at_the_provider_is_made_once_for_its_key(world: World, how: str) -> None:
-    order = Order()
-    await world.paypal.misbehave("create", how, delay_ms=1500)
-    await world.tell(order.created())
-    await world.stands(order, "awaiting")
+async def test_orders_at_the_provider_are_made_once_for_their_key(world: World) -> None:
+    await bad_day(world, "create", BAD)
+    orders = await given_orders(world, len(BAD))
     await world.quiet()
-    assert len(world.paypal.did("order_created")) == 1
+    assert world.paypal.mischief.standing() == []
+    made = [row["custom_id"] for row in world.paypal.did("order_created")]
+    assert sorted(made) == sorted([(await world.payment(order))["id"] for order in orders])
 
 
-@pytest.mark.parametrize("how", BAD)
-async def test_a_refund_that_went_wrong_is_found_out_and_paid_once(world: World, how: str) -> None:
-    order = Order()
-    await world.paid(order)
+async def test_refunds_that_went_wrong_are_found_out_and_paid_once(world: World) -> None:
+    orders = await given_orders(world, len(BAD))
+    for order in orders:
+        await world.tell(order.reserved())
+        await world.approve(order)
+    for order in orders:
+        await world.stands(order, "received")
+    await bad_day(world, "refund", BAD)
+    for order in orders:
+        await world.tell(order.cancelled())
+    refunded = [await world.stands(order, "refunded", refund_pending=False) for order in orders]
     await world.settled_webhooks()
-    await world.paypal.misbehave("refund", how, delay_ms=1500)
-    await world.tell(order.cancelled())
-    await world.stands(order, "refunded", refund_pending=False)
-    await world.settled_webhooks()
-    assert len(world.paypal.did("refunded")) == 1
-    found = await world.payment(order)
-    assert [op["status"] for op in found["operations"] if op["kind"] == "refund"] == ["succeeded"]
+    assert world.paypal.mischief.standing() == []
+    assert len(world.paypal.did("refunded")) == len(orders)
+    assert {tuple(statuses(payment, "refund")) for payment in refunded} == {("succeeded",)}
 
 
 async def test_a_capture_whose_key_has_died_is_read_before_it_is_asked_for_again(world: World) -> None:
