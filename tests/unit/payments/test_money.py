@@ -14,23 +14,10 @@ from libs.contracts.orders import PaymentKind
 from libs.contracts.payments import PaymentStatus
 from libs.events.transaction import new_id
 from services.payments import ledger
-from services.payments.domain import (
-    COURIER,
-    PAYPAL,
-    Kind,
-    Operation,
-    Payment,
-    State,
-    Wanted,
-    captured,
-    charged_back,
-    derive,
-    going_back,
-    refunded,
-    runs,
-)
+from services.payments.domain import COURIER, PAYPAL, Kind, Operation, Payment, State, Wanted
 from services.payments.facts import Movement, ProviderOrder, Stage, learn_movement, learn_order
 from services.payments.handlers import rf
+from services.payments.standing import captured, charged_back, derive, going_back, refunded, runs
 from services.payments.steps import Plan, answer_expiring, follow, next_plan, refundable
 
 PAID = 10_000
