@@ -155,36 +155,6 @@ class OrderOut(SummaryOut):
     shipments: list[ShipmentSnapshot]
 
 
-class CustomersLineOut(BaseModel):
-    """A line as its customer sees it."""
-
-    name: str
-    options: dict[str, str]
-    image_url: str | None
-    quantity: Quantity
-    unit: str
-    total: Money
-    shipped: Quantity
-
-
-class CustomersOrderOut(BaseModel):
-    """An order as its customer sees it: nothing internal."""
-
-    id: UUID
-    number: str
-    placed_at: datetime
-    lifecycle: str
-    fulfilment: str
-    paid: bool
-    totals: TotalsOut
-    due: Money
-    lines: list[CustomersLineOut]
-    billing: Address | None
-    shipping: Address | None
-    pickup_point: PickupPoint | None
-    parcels: list[dict[str, str | None]]
-
-
 def totals_of(order: Order) -> TotalsOut:
     """As agreed."""
     names = ("goods", "delivery", "charges", "discounts", "total")
@@ -250,23 +220,4 @@ def order_out(order: Order, row: dict[str, Any], lines: Any, adjustments: Any, s
         money=money_of(payments),
         payments=payments,
         shipments=list(order.heard.shipments),
-    )
-
-
-def customers_order_out(whole: OrderOut) -> CustomersOrderOut:
-    """What of an order its customer may see."""
-    return CustomersOrderOut(
-        id=whole.id,
-        number=whole.number,
-        placed_at=whole.placed_at,
-        lifecycle=whole.lifecycle,
-        fulfilment=whole.fulfilment,
-        paid=whole.payment == "received",
-        totals=whole.totals,
-        due=whole.due,
-        lines=[CustomersLineOut(**line.model_dump(include=set(CustomersLineOut.model_fields))) for line in whole.lines],
-        billing=whole.billing,
-        shipping=whole.shipping,
-        pickup_point=whole.pickup_point,
-        parcels=[{"awb": s.awb, "status": s.status, "link": s.link} for s in whole.shipments if s.awb],
     )

@@ -12,7 +12,8 @@ from libs.service.call import Call, needs
 from libs.service.paging import After, Limit, Page, decode, encode, page_of
 from libs.service.problems import Forbidden, Invalid, NotFound, documented
 from services.orders.desk import store
-from services.orders.desk.out import CustomersOrderOut, OrderOut, customers_order_out
+from services.orders.desk.customers_view import CustomersOrderOut, customers_order_out
+from services.orders.desk.out import OrderOut
 from services.orders.lifecycle.out import SummaryOut
 
 router = APIRouter(prefix="/v1", tags=["orders"])

@@ -22,7 +22,8 @@ from libs.service.call import check_version
 from libs.service.problems import Conflict, NotFound
 from services.orders.lifecycle import store, timeline
 from services.orders.lifecycle.axes import Part
-from services.orders.lifecycle.domain import Hold, Order
+from services.orders.lifecycle.domain import Order
+from services.orders.lifecycle.lines import Hold
 from services.orders.lifecycle.taking import advance, cancel
 
 ASK_AGAIN = timedelta(minutes=5)

@@ -24,7 +24,8 @@ from libs.contracts.payments import PaymentSnapshot
 from libs.contracts.shipping import FulfilmentSnapshot
 from libs.events.transaction import Transaction
 from services.orders.lifecycle.axes import Heard, Part
-from services.orders.lifecycle.domain import Hold, Line, Order
+from services.orders.lifecycle.domain import Order
+from services.orders.lifecycle.lines import Hold, Line
 
 _ENUMS: dict[str, type[StrEnum]] = {
     "on_shortage": OnShortage,

@@ -22,7 +22,8 @@ from libs.contracts.orders import (
 from libs.events.transaction import new_id
 from libs.service.problems import FieldError
 from services.orders.customers.domain import Identity, email_key, phone_key
-from services.orders.lifecycle.domain import Hold, Line, Order
+from services.orders.lifecycle.domain import Order
+from services.orders.lifecycle.lines import Hold, Line
 from services.orders.placing.body import AddressIn, LineIn, PlaceOrder
 from services.orders.placing.domain import KnownChannel, Methods, line_total, payment_kind
 

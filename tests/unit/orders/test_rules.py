@@ -11,7 +11,8 @@ from libs.contracts.inventory import ReservationState
 from libs.contracts.orders import Lifecycle, OrderConfirmed, OrderReserved, OrderShipped
 from libs.contracts.shipping import ShipmentState
 from services.orders.customers.domain import Candidate, Identity, chosen, email_key, phone_key
-from services.orders.lifecycle.domain import GOODS_ARE_SAFE, MONEY_IS_SAFE, Line
+from services.orders.lifecycle.domain import GOODS_ARE_SAFE, MONEY_IS_SAFE
+from services.orders.lifecycle.lines import Line
 from services.orders.lifecycle.steps import Step, next_step
 from services.orders.placing.body import PlaceOrder
 from services.orders.placing.domain import amount_of, delivery_price, line_total
