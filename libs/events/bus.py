@@ -138,7 +138,11 @@ class Bus(Protocol):
         """
 
     def subscribe(self, group: str, topics: Sequence[str]) -> AbstractAsyncContextManager[Subscription]:
-        """Join `group` for as long as the context lasts; leaving hands the partitions over at once."""
+        """Join `group` for as long as the context lasts; leaving hands the partitions over at once.
+
+        Entering raises BusUnavailableError when the log is away. Later it may be away and come back: the subscription
+        goes on, `poll` gives nothing or raises BusUnavailableError meanwhile.
+        """
 
     async def create_topics(self, topics: Sequence[Topic]) -> list[str]:
         """Create those that are missing and return their names; existing ones are left as they are."""

@@ -103,6 +103,9 @@ async def test_a_commit_after_the_group_has_moved_on_is_refused(world: World) ->
                 await until(lambda: second.assigned)
             with pytest.raises(LostAssignmentError):
                 await first.commit(following(records))
+            (kept,) = first.assigned - second.assigned
+            with pytest.raises(LostAssignmentError):  # what stays with it as well: it comes again
+                await first.commit({kept: 1})
             assert sum((await bus.lag(world.group)).values()) == 40
             async with polled(first, second) as rest:
                 await until(lambda: len(places_of(taken + rest)) == 40)
