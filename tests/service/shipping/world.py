@@ -147,6 +147,7 @@ class World:
         """Each in a transaction of its own."""
         for record in records:
             await consumer.deliver(self.api.context.uow, record)
+        self.api.context.wake["courier_call"].set()
 
     async def rows(self, statement: str, *values: Any) -> Sequence[dict[str, Any]]:
         """Straight from the database."""
