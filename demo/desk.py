@@ -36,6 +36,7 @@ class Desk:
         lists = await asyncio.gather(self._in("open"), self._in("confirmed"))
         open_, confirmed = ([order for order in orders if order["id"] in self.orders] for orders in lists)
         paid = [order for order in open_ if self._may_be_marked(order)]
+        paid += [order for order in confirmed if self._is_paid_here(order)]
         await self._all([self._money_came(order) for order in paid[-PER_ROUND:]])
         if confirmed:
             await self._drive()
@@ -47,6 +48,11 @@ class Desk:
     def _may_be_marked(self, order: dict[str, Any]) -> bool:
         """Whether its goods are there, and its transfer is what it waits for."""
         waits = order["stock"] in READY and order["payment"] == "pending" and order["id"] in self.transfers
+        return waits and order["id"] not in self.received
+
+    def _is_paid_here(self, order: dict[str, Any]) -> bool:
+        """Whether no driver will ever bring its money: nothing of it is delivered."""
+        waits = order["stock"] == "none" and order["payment"] == "due_on_delivery"
         return waits and order["id"] not in self.received
 
     async def _money_came(self, order: dict[str, Any]) -> None:

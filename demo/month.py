@@ -22,7 +22,7 @@ from demo.invoices import Invoice, invoices, opening_stock
 from demo.odd import summary
 from demo.placing import body_of, name_of, payment_of
 from demo.progress import Progress
-from demo.shop import set_up, stock_up
+from demo.shop import place, set_up, stock_up
 
 ENDED = ("completed", "cancelled")
 
@@ -75,7 +75,7 @@ class Month:
     async def _place_some(self, waiting: Iterator[Invoice], desk: Desk) -> None:
         for invoice in waiting:
             body, key = body_of(invoice, self.channel), f"invoice-{invoice.number}"
-            _, order = await self.api.call("orders", "POST", "/v1/orders", body, role="storefront", key=key)
+            order = await place(self.api, body, key)
             desk.knows(order, by_transfer=payment_of(invoice) == "transfer")
             self.placed += 1
             if self.rate:
@@ -158,9 +158,9 @@ def main() -> int:
     options = parser.parse_args()
     try:
         return asyncio.run(_main(options))
-    except (NotReachableError, RefusedError) as problem:
-        print(problem, file=sys.stderr)
-        return 1
+    except* (NotReachableError, RefusedError) as problems:
+        print(*problems.exceptions, sep="\n", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A shop, set up by the public interfaces: seller, channel, depots, couriers, methods, items, stock. Safe to repeat."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -7,6 +8,7 @@ from demo.api import Api, RefusedError
 
 Say = Callable[[str], None]
 CONFLICT = 409
+PATIENCE = 60.0
 ITEMS_AT_ONCE = 5000
 LINES_AT_ONCE = 1000
 DEPOTS = ("main", "second")
@@ -68,6 +70,21 @@ _PAYMENT = (
         {"en": "Cash on delivery", "ro": "Ramburs", "it": "Contrassegno", "fr": "Contre remboursement"},
     ),
 )
+
+
+async def place(api: Api, body: dict[str, Any], key: str) -> dict[str, Any]:
+    """Place an order. Methods that were just set up are offered a moment later: so long this waits."""
+    end = asyncio.get_running_loop().time() + PATIENCE
+    while True:
+        try:
+            _, order = await api.call("orders", "POST", "/v1/orders", body, role="storefront", key=key)
+        except RefusedError as refused:
+            if "is not offered" not in str(refused) or asyncio.get_running_loop().time() > end:
+                raise
+            await asyncio.sleep(0.3)
+        else:
+            placed: dict[str, Any] = order
+            return placed
 
 
 async def _there(api: Api, service: str, path: str, body: dict[str, Any]) -> None:

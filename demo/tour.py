@@ -17,7 +17,7 @@ from typing import Any
 from demo.api import Api, NotReachableError, RefusedError, local
 from demo.desk import Desk
 from demo.people import PEOPLE, Somebody
-from demo.shop import set_up, stock_up
+from demo.shop import place, set_up, stock_up
 
 CHANNEL, CURRENCY = "demo", "EUR"
 GOODS = {
@@ -113,9 +113,7 @@ class Tour:
         _say("")
         for number, wish in enumerate(self.wishes, start=1):
             name = f"tour-{self.run}-{number}"
-            _, wish.order = await self.api.call(
-                "orders", "POST", "/v1/orders", wish.body(name), role="storefront", key=name
-            )
+            wish.order = await place(self.api, wish.body(name), name)
             self.desk.knows(wish.order, by_transfer=wish.payment == "transfer")
             who, much = wish.somebody.name, wish.order["total"]["amount"]
             _say(f"  {wish.order['number']}  {who:<18} {much:>7} {CURRENCY}  {wish.words}")
