@@ -13,7 +13,7 @@ from services.notifications.wording import one_line
 
 def host_of(address: str) -> str:
     """The domain that a Message-ID is made in."""
-    return address.rpartition("@")[2]
+    return address.rpartition("@")[2].lower()
 
 
 def mail_of(row: Row, mail_from: str) -> tuple[str, str, bytes]:
@@ -21,12 +21,12 @@ def mail_of(row: Row, mail_from: str) -> tuple[str, str, bytes]:
 
     Sent for the channel's own address where it has one; what bounces comes back to ours.
     """
-    recipient, sender = address_of(row["recipient"]), address_of(row["sender"] or "") or address_of(mail_from)
-    bounces = address_of(mail_from)
-    if recipient is None or sender is None or bounces is None:
+    recipient, bounces = address_of(row["recipient"]), address_of(mail_from)
+    if recipient is None or bounces is None:
         raise ValueError("no e-mail address")
-    mail = EmailMessage(policy=SMTP if recipient.isascii() and sender.isascii() else SMTPUTF8)
-    mail["From"] = _mailbox(sender, one_line(row["sender_name"]))
+    sender = address_of(row["sender"] or "") or bounces
+    mail = EmailMessage(policy=SMTP if recipient.isascii() else SMTPUTF8)
+    mail["From"] = _mailbox(sender if sender.isascii() else bounces, one_line(row["sender_name"]))
     mail["To"] = _mailbox(recipient)
     mail["Subject"] = one_line(row["subject"])
     mail["Date"] = format_datetime(_second(row["created_at"]))

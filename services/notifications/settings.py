@@ -33,8 +33,8 @@ class Settings(ServiceSettings):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        if address_of(self.mail_from) is None:
-            raise ValueError("MAIL_FROM: is no e-mail address")
+        if address_of(self.mail_from) is None or not self.mail_from.isascii():
+            raise ValueError("MAIL_FROM: is no e-mail address in ASCII")
         if (self.smtp_username is None) != (self.smtp_password is None):
             raise ValueError("SMTP_PASSWORD: a user name and a password belong together")
         if self.smtp_username is not None and self.smtp_tls == "none" and self.smtp_host not in LOCAL:

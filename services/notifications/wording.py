@@ -4,7 +4,7 @@ import json
 import re
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,6 +59,7 @@ def money(amount: Money, language: str) -> str:
     return _CODE.sub("\\1\u00a0", text)
 
 
+@lru_cache(maxsize=4096)
 def quantity(thousandths: int, language: str, unit: str = "") -> str:
     """As a reader of that language writes a quantity; a unit only where it is not pieces."""
     number = format_decimal(Decimal(thousandths).scaleb(-3), locale=_locale(language))
@@ -106,7 +107,6 @@ def values_of(event: OrderFact, channel: ChannelChanged, language: str) -> Value
         | {
             "number": one_line(order.number),
             "placed_on": day(order.placed_at, channel.time_zone, language),
-            "placed_at": day(order.placed_at, channel.time_zone, language, time=True),
             "payment_kind": str(order.payment_kind or ""),
             "payment": words(language)["payment_kinds"].get(order.payment_kind, ""),
             "delivery_by": words(language)["delivery_kinds"].get(order.delivery_kind, ""),
@@ -193,7 +193,6 @@ def _line(line: LineSnapshot, language: str) -> Values:
         "name": one_line(line.name) or one_line(line.sku),
         "sku": one_line(line.sku),
         "quantity": quantity(line.ordered - line.cut, language, one_line(line.unit)),
-        "price": money(line.unit_price, language),
         "amount": money(line.total, language),
         "gone": line.cut >= line.ordered,
     }

@@ -34,7 +34,7 @@ def row(**more: Any) -> dict[str, Any]:
 
 
 def parsed(content: bytes) -> EmailMessage:
-    return email.message_from_bytes(content, policy=email.policy.default)
+    return email.message_from_string(content.decode(), policy=email.policy.default)
 
 
 def test_a_mail_has_text_and_html_and_says_who_sends_it() -> None:
@@ -47,6 +47,14 @@ def test_a_mail_has_text_and_html_and_says_who_sends_it() -> None:
     parts = [mail.get_body((kind,)) for kind in ("plain", "html")]
     assert [part.get_content() for part in parts if part] == ["Bună ziua\r\n", "<p>Bună ziua</p>\r\n"]
     assert max(map(len, content.splitlines())) <= 998
+
+
+def test_only_a_reader_outside_ascii_makes_a_mail_that_needs_such_a_server() -> None:
+    _, recipient, content = mail_of(row(recipient="ștefan@example.org"), "mails@pravalia.example")
+    assert recipient == parsed(content)["To"] == "ștefan@example.org"
+    bounces, _, content = mail_of(row(sender="ștefan@pravalia.example"), "mails@pravalia.example")
+    assert content.isascii()
+    assert parsed(content)["From"].addresses[0].addr_spec == bounces
 
 
 def test_the_same_message_is_the_same_mail_whenever_it_is_sent() -> None:
@@ -104,7 +112,8 @@ def settings(**more: Any) -> Settings:
 
 @pytest.mark.parametrize(
     ("given_settings", "said"),
-    [({"mail_from": "nobody"}, "MAIL_FROM"), ({"smtp_username": "x"}, "SMTP_PASSWORD"),
+    [({"mail_from": "nobody"}, "MAIL_FROM"), ({"mail_from": "ș@b.example"}, "MAIL_FROM"),
+     ({"smtp_username": "x"}, "SMTP_PASSWORD"),
      ({"smtp_username": "x", "smtp_password": SecretStr("y"), "smtp_host": "mail.example"}, "SMTP_TLS"),
      ({"mode": "production"}, "NOTIFICATIONS_MAIL_FROM"),
      ({"mode": "production", "mail_from": "a@b.example", "smtp_host": "mail.example"}, "NOTIFICATIONS_SMTP_TLS")],
