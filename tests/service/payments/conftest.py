@@ -54,6 +54,7 @@ async def world(payments_url: str, bus_url: str, paypal: PayPalStandIn) -> Async
             paypal_within=1,
             look_up_after=0.2,
             look_up_grace=0.3,
+            settle_every=0.3,
             public_per_second=1000,
             public_burst=1000,
         ) as api,

@@ -1,86 +1,8 @@
 """PayPal on a bad day: late, dropped, broken, busy, declined. Money moves once, and the end is the truth."""
 
-from typing import Any
-
 from libs.events.transaction import Cause
 from libs.service.testing import until
 from tests.service.payments.world import Order, World
-
-BAD = [
-    "late",
-    "drop_after_effect",
-    "error500_after",
-    "garbage",
-    "error500",
-    "drop_before",
-    "rate_limit",
-    "unauthorized",
-]
-
-
-async def given_orders(world: World, how_many: int) -> list[Order]:
-    """Orders placed, their links there."""
-    orders = [Order() for _ in range(how_many)]
-    for order in orders:
-        await world.tell(order.created())
-    for order in orders:
-        await world.stands(order, "awaiting")
-    return orders
-
-
-async def bad_day(world: World, operation: str, hows: list[str]) -> None:
-    """The next calls of an operation go wrong, each in its own way."""
-    for how in hows:
-        await world.paypal.misbehave(operation, how, delay_ms=1500)
-
-
-def statuses(payment: dict[str, Any], kind: str) -> list[str]:
-    return [op["status"] for op in payment["operations"] if op["kind"] == kind]
-
-
-async def test_captures_that_went_wrong_are_found_out_and_taken_once(world: World) -> None:
-    hows = [*BAD, "in_progress"]
-    orders = await given_orders(world, len(hows))
-    await bad_day(world, "capture", hows)
-    for order in orders:
-        await world.tell(order.reserved())
-        await world.approve(order)
-    paid = [await world.stands(order, "received") for order in orders]
-    await world.settled_webhooks()
-    assert world.paypal.mischief.standing() == [], "every kind of bad day was had"
-    captured = [row["custom_id"] for row in world.paypal.did("captured")]
-    assert sorted(captured) == sorted(payment["id"] for payment in paid)
-    asked = {(row["path"], row["key"]) for row in world.paypal.asked("capture")}
-    assert len(asked) == len(orders), "one operation runs under one key"
-    assert {tuple(statuses(payment, "capture")) for payment in paid} == {("succeeded",)}
-    for order in orders:
-        assert (await world.topics(order)).count("payment.received") == 1
-
-
-async def test_orders_at_the_provider_are_made_once_for_their_key(world: World) -> None:
-    await bad_day(world, "create", BAD)
-    orders = await given_orders(world, len(BAD))
-    await world.quiet()
-    assert world.paypal.mischief.standing() == []
-    made = [row["custom_id"] for row in world.paypal.did("order_created")]
-    assert sorted(made) == sorted([(await world.payment(order))["id"] for order in orders])
-
-
-async def test_refunds_that_went_wrong_are_found_out_and_paid_once(world: World) -> None:
-    orders = await given_orders(world, len(BAD))
-    for order in orders:
-        await world.tell(order.reserved())
-        await world.approve(order)
-    for order in orders:
-        await world.stands(order, "received")
-    await bad_day(world, "refund", BAD)
-    for order in orders:
-        await world.tell(order.cancelled())
-    refunded = [await world.stands(order, "refunded", refund_pending=False) for order in orders]
-    await world.settled_webhooks()
-    assert world.paypal.mischief.standing() == []
-    assert len(world.paypal.did("refunded")) == len(orders)
-    assert {tuple(statuses(payment, "refund")) for payment in refunded} == {("succeeded",)}
 
 
 async def test_a_capture_whose_key_has_died_is_read_before_it_is_asked_for_again(world: World) -> None:
@@ -287,3 +209,15 @@ async def test_an_order_that_became_cheaper_after_it_was_paid_gives_the_differen
     await world.tell(order.changed("100.50"))
     await world.stands(order, "received", refund_pending=False, refunded={"amount": "20.00", "currency": "EUR"})
     assert [row["value"] for row in world.paypal.did("refunded")] == ["20.00"]
+
+
+async def test_a_payment_that_nobody_tells_us_about_is_asked_for_by_ourselves(world: World) -> None:
+    order = Order()
+    await world.opened(order)
+    await world.tell(order.reserved())
+    await world.paypal.misbehave("webhook", "lost", times=20)
+    await world.approve(order)
+    async with world.uow(Cause("system:test")) as tx:
+        assert await tx.sql.fetchval("SELECT next_look_at > now() FROM payment")
+        await tx.sql.execute("UPDATE payment SET next_look_at = now()")
+    await world.stands(order, "received")

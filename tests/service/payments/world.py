@@ -208,6 +208,14 @@ class World:
     async def post(self, path: str, body: Any = None, **headers: str) -> httpx.Response:
         return await self.api.post(path, json=body, headers={"Idempotency-Key": str(new_id())} | headers)
 
+    async def at_paypal(self, path: str, body: dict[str, Any]) -> None:
+        """As somebody would who clicks in PayPal's own pages."""
+        async with httpx.AsyncClient(base_url=self.paypal.url) as http:
+            auth = (self.paypal.client_id, self.paypal.client_secret)
+            token = (await http.post("/v1/oauth2/token", data={"grant_type": "client_credentials"}, auth=auth)).json()
+            reply = await http.post(path, json=body, headers={"Authorization": f"Bearer {token['access_token']}"})
+            assert reply.is_success, reply.text
+
     async def opened(self, order: Order) -> dict[str, Any]:
         """An order placed, its approval link there."""
         await self.tell(order.created())
