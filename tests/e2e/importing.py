@@ -12,7 +12,9 @@ from typing import Any
 
 import asyncpg
 
+from demo.api import Api
 from demo.checker import Checker, table
+from demo.invoices import invoices
 from demo.proofs import all_broken
 from deploy.supervisor import CHECKOUT, System
 from deploy.system import SERVICE_NAMES
@@ -86,3 +88,16 @@ async def facts_said(system: System) -> dict[str, int]:
         said[name] = await link.fetchval("SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM outbox_sent)")
         await link.close()
     return said
+
+
+async def the_feed_gave_each_order_once(system: System, file: Path) -> None:
+    """From its beginning, in pages, with a cursor: the orders of the file, none twice."""
+    wanted = sorted(invoice.number for invoice in invoices(file) if invoice.kind == "order")
+    urls = {name: system.url(name) for name in SERVICE_NAMES}
+    given: list[str] = []
+    async with Api(urls, system.keys) as api:
+        page = await api.get("orders", "/v1/sync/orders?limit=100")
+        while page["items"]:
+            given += [order["external_id"] for order in page["items"]]
+            page = await api.get("orders", f"/v1/sync/orders?limit=100&cursor={page['next']}")
+    assert sorted(given) == wanted
