@@ -10,6 +10,7 @@ from typing import Any, Self
 import httpx
 
 PORTS = {"orders": 8101, "inventory": 8102, "payments": 8103, "shipping": 8104, "notifications": 8105}
+CONFLICT = 409
 BUSY = (429, 502, 503, 504)
 PATIENCE = 120.0
 
@@ -78,7 +79,7 @@ class Api:
         end = asyncio.get_running_loop().time() + PATIENCE
         while True:
             reply = await self._once(method, f"{self.urls[service]}{path}", headers, body)
-            if reply is not None and reply.status_code not in BUSY:
+            if reply is not None and not _is_busy(reply):
                 break
             if asyncio.get_running_loop().time() > end:
                 raise NotReachableError(f"{service} does not answer {method} {path}")
@@ -106,6 +107,11 @@ class Api:
             items += page["items"]
             if not (after := page.get("next")):
                 return items
+
+
+def _is_busy(reply: httpx.Response) -> bool:
+    """Whether the same call, under the same key, is to be made again: also while its first one still runs."""
+    return reply.status_code in BUSY or (reply.status_code == CONFLICT and "in-progress" in reply.text)
 
 
 def _url(name: str, port: int) -> str:
