@@ -40,7 +40,14 @@ def _passes(error: BaseException) -> bool:
         return str(error.sqlstate or "").startswith(_PASSING)
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    passing = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, PoolTimeoutError, BusUnavailableError)
+    passing = (
+        OSError,
+        asyncio.TimeoutError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        PoolTimeoutError,
+        BusUnavailableError,
+    )
     return isinstance(error, passing)
 
 

@@ -16,6 +16,7 @@ FROZEN_AFTER = "5s"
 UNREACHABLE = (
     OSError,  # with TimeoutError
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that breaks just as it is taken: "another operation is in progress"
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,

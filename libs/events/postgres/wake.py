@@ -24,6 +24,7 @@ class Wake:
         self._connections = connections
         self._news: set[str] = set()
         self._saying: asyncio.Task[None] | None = None
+        self._closed = False
 
     def topics(self, topics: Iterable[str]) -> None:
         """These topics have new records, committed."""
@@ -34,7 +35,8 @@ class Wake:
         self._say({f"g:{group}"})
 
     async def close(self) -> None:
-        """Say what is left to say, for a second at most."""
+        """Say what is left to say, for a second at most; nothing afterwards."""
+        self._closed = True
         if self._saying is not None:
             await asyncio.wait([self._saying], timeout=1)
             self._saying.cancel()
@@ -42,7 +44,7 @@ class Wake:
 
     def _say(self, news: set[str]) -> None:
         self._news |= news
-        if self._news and (self._saying is None or self._saying.done()):
+        if self._news and not self._closed and (self._saying is None or self._saying.done()):
             self._saying = asyncio.create_task(self._say_all())
 
     async def _say_all(self) -> None:
