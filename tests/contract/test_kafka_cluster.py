@@ -1,9 +1,9 @@
 """The local Kafka cluster that tests and `make run BUS=kafka` stand on."""
 
 import pytest
+
 from deploy.child import wait_until
 from deploy.kafka import Kafka
-
 from tests.kafka import start_kafka, stop_kafka
 
 pytestmark = pytest.mark.kafka

@@ -17,7 +17,8 @@ CAUSE = Cause(actor="user:ana")
 
 async def outbox(uow: UnitOfWork) -> list[asyncpg.Record]:
     async with uow(CAUSE) as tx:
-        return await tx.sql.fetch("SELECT * FROM outbox ORDER BY seq")
+        rows: list[asyncpg.Record] = await tx.sql.fetch("SELECT * FROM outbox ORDER BY seq")
+    return rows
 
 
 async def test_an_effect_and_its_fact_commit_together(uow: UnitOfWork) -> None:

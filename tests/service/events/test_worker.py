@@ -47,12 +47,14 @@ async def working(consumer: Consumer, uow: UnitOfWork, bus: Bus) -> AsyncIterato
 
 async def effects(uow: UnitOfWork) -> list[asyncpg.Record]:
     async with uow(CAUSE) as tx:
-        return await tx.sql.fetch("SELECT fact, counter, value FROM effect ORDER BY n")
+        rows: list[asyncpg.Record] = await tx.sql.fetch("SELECT fact, counter, value FROM effect ORDER BY n")
+    return rows
 
 
 async def letters(uow: UnitOfWork) -> list[asyncpg.Record]:
     async with uow(CAUSE) as tx:
-        return await tx.sql.fetch("SELECT * FROM dead_letter ORDER BY at, id")
+        rows: list[asyncpg.Record] = await tx.sql.fetch("SELECT * FROM dead_letter ORDER BY at, id")
+    return rows
 
 
 async def stuck(uow: UnitOfWork) -> Tally[str]:
@@ -169,7 +171,8 @@ async def _letters(uow: UnitOfWork, n: int) -> bool:
 
 
 async def test_redrive_takes_the_stored_bytes_once_and_publishes_nothing(uow: UnitOfWork, bus: Bus) -> None:
-    consumer, mended = Consumer("effects"), []
+    consumer = Consumer("effects")
+    mended: list[bool] = []
 
     @consumer.on(Counted)
     async def strict(tx: Transaction, event: Counted) -> None:
@@ -197,7 +200,8 @@ async def test_redrive_takes_the_stored_bytes_once_and_publishes_nothing(uow: Un
 
 
 async def test_twenty_letters_in_a_row_pause_the_partition_until_resumed(uow: UnitOfWork, bus: Bus) -> None:
-    consumer, mended = Consumer("effects"), []
+    consumer = Consumer("effects")
+    mended: list[bool] = []
 
     @consumer.on(Counted)
     async def strict(tx: Transaction, event: Counted) -> None:
