@@ -29,12 +29,7 @@ async def test_part_f34_a_courier_is_asked_where_parcels_are_and_they_move_forwa
     assert types.count("shipment.dispatched") == types.count("shipment.delivered") == 1
     detail = (await world.api.get(f"/v1/shipments/{shipment['id']}")).json()
     assert [each["code"] for each in detail["events"]] == ["C0", "H1", "S1", "S2"]
-    asked = len(world.fan.asked("track"))
-    other = Order()
-    await world.tell(other.confirmed())
-    await world.until_state(other, "booked")
-    await until(lambda: len(world.fan.asked("track")) > asked + 1)
-    assert not any(shipment["awb"] in json.dumps(each) for each in world.fan.asked("track")[asked + 1 :])
+    assert await world.rows("SELECT next_poll_at FROM shipment") == [{"next_poll_at": None}], "nobody asks any more"
 
 
 async def test_tracking_out_of_order_and_twice_changes_nothing(world: World) -> None:
