@@ -6,8 +6,8 @@ from typing import Any
 
 from demo.api import Api
 
-AT_ONCE = 6
-PER_ROUND = 100  # so that whoever asks how far it is, hears it
+AT_ONCE = 12
+PER_ROUND = 200  # so that whoever asks how far it is, hears it
 READY = ("reserved", "none")
 
 
