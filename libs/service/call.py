@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Request, Response
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from libs.events.transaction import Cause, Transaction, new_id
 from libs.service import idempotency, telemetry
@@ -45,7 +45,7 @@ class Call:
             if key is not None
             else None
         )
-        self._answer: Response | None = None
+        self._kept: Response | None = None
 
     @asynccontextmanager
     async def uow(self) -> AsyncIterator[Transaction]:
@@ -59,10 +59,10 @@ class Call:
                 await idempotency.begin(tx, self._key)
             yield tx
             if self._key is not None:
-                if self._answer is None:
+                if self._kept is None:
                     raise RuntimeError("a command answers inside its transaction: call.answer(...)")
                 await tx.flush()
-                await idempotency.finish(tx, self._key, self._answer)
+                await idempotency.finish(tx, self._key, self._kept)
                 self._key = None  # a second transaction of this call is not the command
 
     @asynccontextmanager
@@ -78,8 +78,12 @@ class Call:
         status: int = 200,
         etag: int | None = None,
         headers: Mapping[str, str] | None = None,
+        told_once: str | None = None,
     ) -> Response:
-        """A ready response from a model, or from anything JSON is made of; None answers without a body."""
+        """A ready response from a model, or from anything JSON is made of; None answers without a body.
+
+        `told_once` names a member that is told this once: what is kept for a repeated call has it empty.
+        """
         found = dict(headers or {})
         if etag is not None:
             found["ETag"] = f'"{etag}"'
@@ -87,8 +91,11 @@ class Call:
             content = body.model_dump_json().encode()
         else:
             content = b"" if body is None else to_json(body)
-        self._answer = Response(content, status, found, media_type="application/json" if content else None)
-        return self._answer
+        kind = "application/json" if content else None
+        answer = self._kept = Response(content, status, found, media_type=kind)
+        if told_once is not None:
+            self._kept = Response(to_json(from_json(content) | {told_once: ""}), status, found, media_type=kind)
+        return answer
 
 
 def _version(header: str | None) -> int | None:

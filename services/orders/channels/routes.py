@@ -149,7 +149,7 @@ class KeyOut(Row):
 
 
 class NewKeyOut(KeyOut):
-    """A key just made; `key` is shown this once."""
+    """A key just made; `key` is shown this once, and is empty where the same call is repeated."""
 
     key: str
 
@@ -214,7 +214,7 @@ async def add_key(body: KeyIn, call: Keys) -> Response:
     """Make an API key. Its text is in this answer and nowhere else."""
     async with call.uow() as tx:
         row, key = await handlers.add_key(tx, body.model_dump())
-        return call.answer(NewKeyOut.made(row, key), status=201, etag=row.version)
+        return call.answer(NewKeyOut.made(row, key), status=201, etag=row.version, told_once="key")
 
 
 @router.post("/api-keys/{key_id}/revoke", response_model=KeyOut, responses=documented(NotFound))

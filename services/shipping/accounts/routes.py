@@ -165,4 +165,4 @@ async def rotate(code: Code, call: WRITE) -> Response:
     """A new secret for the courier's signed callbacks. The one before stays valid until the next is made."""
     async with call.uow() as tx:
         secret = await handlers.new_callback_secret(tx, Seal(call.context.settings), code)
-        return call.answer(CallbackSecretOut(secret=secret), status=201)
+        return call.answer(CallbackSecretOut(secret=secret), status=201, told_once="secret")

@@ -3,8 +3,11 @@
 import asyncio
 import json
 
+from libs.events.transaction import Cause
 from libs.service.testing import ServiceClient
 from tests.service.orders.stage import MARKETPLACE, SELLER, WEB, outbox, placed
+
+CAUSE = Cause(actor="user:ana")
 
 
 async def test_a_channel_is_told_whole_whenever_it_changes(api: ServiceClient) -> None:
@@ -74,3 +77,14 @@ async def test_b9_a_channel_made_twice_with_one_key_is_made_once(api: ServiceCli
     answers = await asyncio.gather(*(api.post("/v1/channels", json=body, headers=key) for _ in range(2)))
     assert [answer.status_code for answer in answers] == [201, 201]
     assert answers[0].json() == answers[1].json()
+
+
+async def test_a_repeated_call_does_not_tell_a_key_again_and_the_database_does_not_hold_it(api: ServiceClient) -> None:
+    body, once = {"name": "till", "role": "operator"}, {"Idempotency-Key": "make-a-key"}
+    first = (await api.post("/v1/api-keys", json=body, headers=once)).json()
+    second = (await api.post("/v1/api-keys", json=body, headers=once)).json()
+    assert first["key"]
+    assert second == first | {"key": ""}
+    async with api.context.uow(CAUSE) as tx:
+        kept = await tx.sql.fetchval("SELECT convert_from(body, 'UTF8') FROM idempotency_key WHERE key = 'make-a-key'")
+    assert first["key"] not in kept
