@@ -111,6 +111,8 @@ def learn_movement(
         parent = _parent(operations, said)
         operation.parent_id = parent.id if parent else None
         operations.append(operation)
+    if operation.status is State.PARKED:
+        return operation  # heard again, it is as strange as before: a person looks
     operation.provider, operation.provider_ref = PAYPAL, said.ref
     wrong = wrong or _wrong_movement(payment, operation, said)
     if wrong is not None and said.status is not State.FAILED and operation.status is not State.SUCCEEDED:
@@ -162,7 +164,7 @@ def _forward(payment: Payment, operations: list[Operation], operation: Operation
         if said.status is State.FAILED and operation.kind in REVERSALS:
             _reverse(operations, operation, said, actor)
         return
-    if operation.status in (State.FAILED, State.PARKED) and said.status is not State.SUCCEEDED:
+    if operation.status is State.FAILED and said.status is not State.SUCCEEDED:
         return
     if said.status is not operation.status:
         operation.settle(said.status, said.reason if said.status is State.FAILED else None)

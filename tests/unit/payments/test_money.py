@@ -217,10 +217,11 @@ def test_money_of_another_currency_amount_or_payment_is_parked_and_not_counted()
         Movement(Kind.CAPTURE, "C", State.SUCCEEDED, Money(PAID, "EUR"), merchant_ref="RO-2"),
     ):
         desk = Desk(payment())
-        desk.say(wrong)
-        desk.settle()
-        assert desk.operations[0].status is State.PARKED
-        assert (desk.payment.captured_minor, desk.entries) == (0, {})
+        for _ in range(3):  # a duplicate is no proof
+            desk.say(wrong)
+            desk.settle()
+            assert [op.status for op in desk.operations] == [State.PARKED]
+            assert (desk.payment.captured_minor, desk.entries) == (0, {})
 
 
 def test_an_order_that_pays_somebody_else_is_parked() -> None:
@@ -228,6 +229,8 @@ def test_an_order_that_pays_somebody_else_is_parked() -> None:
     said = ProviderOrder("O", Stage.COMPLETED, payee="THIEF", movements=(
         Movement(Kind.CAPTURE, "C", State.SUCCEEDED, Money(PAID, "EUR")),))  # fmt: skip
     learn_order(desk.payment, desk.operations, said, "x", payee="SHOP")
+    assert [op.status for op in desk.operations] == [State.PARKED]
+    desk.say(Movement(Kind.CAPTURE, "C", State.SUCCEEDED, Money(PAID, "EUR")))  # without the order beside it
     assert [op.status for op in desk.operations] == [State.PARKED]
 
 
