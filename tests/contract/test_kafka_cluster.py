@@ -14,6 +14,7 @@ def test_a_broker_takes_clients_and_says_its_bus(kafka: Kafka) -> None:
     assert kafka.bus == f"kafka://127.0.0.1:{kafka.ports[0].clients}"
 
 
+@pytest.mark.slow
 def test_one_of_three_brokers_may_be_killed_and_comes_back() -> None:
     cluster = start_kafka(brokers=3)
     try:
