@@ -198,10 +198,16 @@ async def test_what_cannot_be_sent_for_days_is_given_up(
     await smtp.misbehave("rcpt", "refuse", times=100)
     order = an_order()
     async with running(
-        service, notifications_url, bus_url, smtp_host=smtp.host, smtp_port=smtp.smtp_port, give_up_after=1
+        service, notifications_url, bus_url, smtp_host=smtp.host, smtp_port=smtp.smtp_port, give_up_after=3600
     ) as api:
         office = PostOffice(api, smtp)
         await office.tell(a_channel(), OrderCreated(order=order, person=ANA))
+
+        async def tried_twice() -> bool:
+            return any(message["attempts"] > 1 for message in await office.messages(order.id))
+
+        await until(tried_twice)
+        await rows(api.context.uow, "UPDATE message SET created_at = created_at - interval '2 hours' RETURNING id")
         (found,) = await office.settled(order.id, "failed")
         assert found["attempts"] > 1
         assert found["last_error"].startswith("given up after")

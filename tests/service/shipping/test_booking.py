@@ -56,7 +56,7 @@ async def test_f66_by_order_books_every_shipment_and_again_changes_nothing(world
     again = await world.api.post(f"/v1/fulfilments/{order.id}/book", json={})
 
     assert (first.status_code, again.status_code) == (200, 200)
-    assert first.json() == again.json()
+    assert first.json()["shipments"] == again.json()["shipments"]
     shipments = {each["depot"]: each for each in first.json()["shipments"]}
     assert {depot: each["lines"][0]["quantity"] for depot, each in shipments.items()} == {"north": "1", "south": "2"}
     assert [each["cash_on_delivery"] for each in shipments.values()].count(None) == 1, "the cash is collected once"
