@@ -319,6 +319,28 @@ class OrderCompleted(OrderFact):
     topic: ClassVar[str] = "order.completed"
 
 
+EVERY_ORDER_FACT: tuple[type[OrderFact], ...] = (
+    OrderCreated,
+    OrderReserved,
+    OrderConfirmed,
+    OrderReady,
+    OrderChanged,
+    OrderExpiring,
+    OrderCancelRequested,
+    OrderCancelRefused,
+    OrderCancelled,
+    OrderReopened,
+    OrderHeld,
+    OrderReleased,
+    OrderPaid,
+    OrderShipped,
+    OrderDelivered,
+    OrderReturned,
+    OrderCompleted,
+)
+"""All that orders says about an order: whoever acts on orders reads each, since any may come first or alone."""
+
+
 class ChannelChanged(Event):
     """A configured shop, marketplace, desk or till: the full row."""
 

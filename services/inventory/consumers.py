@@ -1,26 +1,6 @@
 """What inventory does about the facts of others: it follows orders, and knows channels and keys."""
 
-from libs.contracts.orders import (
-    ChannelChanged,
-    OrderCancelled,
-    OrderCancelRefused,
-    OrderCancelRequested,
-    OrderChanged,
-    OrderCompleted,
-    OrderConfirmed,
-    OrderCreated,
-    OrderDelivered,
-    OrderExpiring,
-    OrderFact,
-    OrderHeld,
-    OrderPaid,
-    OrderReady,
-    OrderReleased,
-    OrderReopened,
-    OrderReserved,
-    OrderReturned,
-    OrderShipped,
-)
+from libs.contracts.orders import EVERY_ORDER_FACT, ChannelChanged, OrderFact
 from libs.events.consumer import Consumer
 from libs.events.transaction import Transaction
 from libs.service import keys
@@ -31,25 +11,7 @@ consumer = Consumer("inventory")
 keys.register(consumer)
 
 
-@consumer.on(
-    OrderCreated,
-    OrderReserved,
-    OrderConfirmed,
-    OrderReady,
-    OrderChanged,
-    OrderExpiring,
-    OrderCancelRequested,
-    OrderCancelRefused,
-    OrderCancelled,
-    OrderReopened,
-    OrderHeld,
-    OrderReleased,
-    OrderPaid,
-    OrderShipped,
-    OrderDelivered,
-    OrderReturned,
-    OrderCompleted,
-)
+@consumer.on(*EVERY_ORDER_FACT)
 async def order_told(tx: Transaction, event: OrderFact) -> None:
     """Any fact of an order may be the first or the only one that arrives: all lead to the same."""
     await handlers.bring(tx, event.order)

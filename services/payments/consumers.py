@@ -1,25 +1,6 @@
 """Facts that payments reads: all about orders leads to one function."""
 
-from libs.contracts.orders import (
-    OrderCancelled,
-    OrderCancelRefused,
-    OrderCancelRequested,
-    OrderChanged,
-    OrderCompleted,
-    OrderConfirmed,
-    OrderCreated,
-    OrderDelivered,
-    OrderExpiring,
-    OrderFact,
-    OrderHeld,
-    OrderPaid,
-    OrderReady,
-    OrderReleased,
-    OrderReopened,
-    OrderReserved,
-    OrderReturned,
-    OrderShipped,
-)
+from libs.contracts.orders import EVERY_ORDER_FACT, OrderFact
 from libs.events.consumer import Consumer
 from libs.events.transaction import Transaction
 from libs.service import keys
@@ -29,25 +10,7 @@ consumer = Consumer("payments")
 keys.register(consumer)
 
 
-@consumer.on(
-    OrderCreated,
-    OrderReserved,
-    OrderConfirmed,
-    OrderReady,
-    OrderChanged,
-    OrderExpiring,
-    OrderCancelRequested,
-    OrderCancelRefused,
-    OrderCancelled,
-    OrderReopened,
-    OrderHeld,
-    OrderReleased,
-    OrderPaid,
-    OrderShipped,
-    OrderDelivered,
-    OrderReturned,
-    OrderCompleted,
-)
+@consumer.on(*EVERY_ORDER_FACT)
 async def order_told(tx: Transaction, event: OrderFact) -> None:
     """Open, take, give back or let go of the order's money, as its newest snapshot asks."""
     await handlers.bring(tx, event.order)
