@@ -44,6 +44,13 @@ def make_app(service: Service[Any], context: Context[Any]) -> ASGIApp:
     return Edge(BodyGuard(app, context.settings.body_within), service.name)
 
 
+def make_health_app(service: Service[Any], context: Context[Any]) -> ASGIApp:
+    """Only /health/live, /health/ready and /metrics: for a worker or a relay that runs by itself."""
+    app = FastAPI(title=f"Comanda {service.name}", docs_url=None, redoc_url=None, openapi_url=None)
+    _add_health(app, service, context)
+    return app
+
+
 def _add_errors(app: FastAPI, service: str) -> None:
     async def replayed(_: Request, exc: Exception) -> Response:
         assert isinstance(exc, Replayed)  # noqa: S101 - registered for it only

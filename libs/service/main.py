@@ -17,7 +17,7 @@ from libs.events.transaction import UnitOfWork
 from libs.service import logs, telemetry
 from libs.service.auth import Authentication
 from libs.service.migrations import migrate
-from libs.service.parts import PARTS, parts_of, run_parts
+from libs.service.parts import PARTS, parts_of, run_parts, serve_health
 from libs.service.service import Context, Service
 from libs.service.settings import ServiceSettings, SettingsError, load
 
@@ -75,6 +75,9 @@ async def _serve(service: Service[Any], settings: ServiceSettings, names: Sequen
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with opened(service, settings) as context:
         log.info("starting", extra={"parts": list(names), "port": settings.port})
-        fine = await run_parts(parts_of(service, context, names), stop, settings.stop_within)
+        parts = parts_of(service, context, names)
+        if "api" not in names and settings.port:
+            parts["health"] = lambda stop: serve_health(service, context, stop)
+        fine = await run_parts(parts, stop, settings.stop_within)
     log.info("stopped", extra={"in_order": fine})
     return 0 if fine else 1

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from libs.events import installation, metrics
 from libs.events.errors import Kind, backoff, kind_of
@@ -17,7 +18,7 @@ from libs.events.relay import Relay
 from libs.events.waker import Waker
 from libs.events.worker import Worker
 from libs.service import idempotency
-from libs.service.app import make_app
+from libs.service.app import make_app, make_health_app
 from libs.service.loops import Loop, run_loops
 from libs.service.service import Context, Service
 
@@ -91,11 +92,20 @@ def _on_its_own_bus(context: Context[Any], part: Part) -> Part:
 
 async def serve_api(service: Service[Any], context: Context[Any], stop: asyncio.Event) -> None:
     """Serve HTTP until `stop`; requests in hand are finished."""
+    await _serve(make_app(service, context), context, stop)
+
+
+async def serve_health(service: Service[Any], context: Context[Any], stop: asyncio.Event) -> None:
+    """Health and metrics of a process that has no API, on the same port."""
+    await _serve(make_health_app(service, context), context, stop)
+
+
+async def _serve(app: ASGIApp, context: Context[Any], stop: asyncio.Event) -> None:
     settings = context.settings
     listening = _listening(settings.host, settings.port)
     server = _Server(
         uvicorn.Config(
-            make_app(service, context),
+            app,
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -58,7 +58,7 @@ class ServiceSettings(BaseSettings):
     database_url: Annotated[str, Field(pattern=r"^postgresql://")]
     pool_size: Annotated[int, Field(ge=2, le=200)] = 16
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000  # of a worker or relay alone: health and metrics; 0: neither
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-For is believed
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import httpx
+import pytest
 
 from deploy.child import free_port
 from libs.service.testing import credentials, until
@@ -41,10 +42,10 @@ async def ended(process: asyncio.subprocess.Process) -> tuple[int, str]:
 
 @asynccontextmanager
 async def served(
-    database_url: str, bus_url: str
+    database_url: str, bus_url: str, part: str = "all"
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
     port = free_port()
-    process = await start("all", environment(database_url, bus_url, port))
+    process = await start(part, environment(database_url, bus_url, port))
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=credentials("manager")) as client:
 
@@ -60,6 +61,21 @@ async def served(
         if process.returncode is None:
             process.kill()
             await process.communicate()
+
+
+@pytest.mark.parametrize("part", ["worker", "relay"])
+async def test_a_process_without_an_api_tells_its_health_and_metrics_and_nothing_else(
+    sample_url: str, bus_url: str, part: str
+) -> None:
+    async with served(sample_url, bus_url, part) as (process, client):
+        assert (await client.get("/health/live")).status_code == 200
+        metrics = (await client.get("/metrics")).text
+        assert "comanda_relay_active" in metrics
+        assert (await client.get("/v1/mugs")).status_code == 404
+        assert (await client.get("/openapi.json")).status_code == 404
+        process.send_signal(signal.SIGTERM)
+        code, log = await ended(process)
+    assert code == 0, log
 
 
 async def test_a_process_serves_works_and_relays_then_stops_in_order(sample_url: str, bus_url: str) -> None:
