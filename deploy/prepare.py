@@ -14,6 +14,7 @@ import asyncpg
 from deploy.system import PROCESSES
 from libs.events import installation
 from libs.events.__main__ import main as events
+from libs.events.bus_settings import from_environment
 from libs.events.open_bus import open_bus
 from libs.service.migrations import migrate
 
@@ -32,7 +33,7 @@ async def migrate_all(names: list[str]) -> None:
 async def remember_bus(names: list[str]) -> None:
     """Refuse before anything starts when a database still belongs to another bus."""
     url = os.environ["EVENTS_BUS"]
-    bus = open_bus(url)
+    bus = open_bus(url, **from_environment())
     try:
         for process in PROCESSES:
             if process.name in names:

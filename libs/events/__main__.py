@@ -18,6 +18,7 @@ import asyncpg
 
 from libs.events import dead_letters, installation
 from libs.events.bus import Bus, Topic, TopicPartition
+from libs.events.bus_settings import from_environment
 from libs.events.consumer import Consumer
 from libs.events.open_bus import open_bus
 from libs.events.transaction import UnitOfWork
@@ -71,7 +72,7 @@ async def database(service: str) -> AsyncIterator[UnitOfWork]:
 @asynccontextmanager
 async def bus(url: str | None = None) -> AsyncIterator[Bus]:
     """The log."""
-    opened = open_bus(url or variable("EVENTS_BUS"))
+    opened = open_bus(url or variable("EVENTS_BUS"), **from_environment())
     try:
         yield opened
     finally:

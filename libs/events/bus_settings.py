@@ -1,8 +1,10 @@
 """How to reach a bus and how patient to be with it; secrets come from files, never from the URL of a broker."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from libs.events.bus import Outgoing, Refused
 
@@ -36,6 +38,17 @@ class BusSettings:
     def password(self) -> str | None:
         """The secret, read now: a rotated file is seen by the next connection."""
         return self.password_file.read_text().strip() if self.password_file else None
+
+
+def from_environment() -> dict[str, Any]:
+    """The `EVENTS_*` variables as `open_bus` takes them, for commands which have no service's settings."""
+    found: dict[str, Any] = {}
+    for name in ("tls_ca_file", "tls_cert_file", "tls_key_file", "sasl_mechanism", "sasl_username"):
+        if value := os.environ.get(f"EVENTS_{name.upper()}"):
+            found[name] = Path(value) if name.endswith("_file") else value
+    if path := os.environ.get("EVENTS_PASSWORD_FILE"):
+        found["password_file"] = Path(path)
+    return found | {"tls": os.environ.get("EVENTS_TLS", "").lower() in {"1", "true", "yes", "on"}}
 
 
 def refusal(record: Outgoing) -> Refused | None:

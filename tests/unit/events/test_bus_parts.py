@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.events.bus import Outgoing, TopicPartition
-from libs.events.bus_settings import MAX_RECORD_BYTES, BusSettings, refusal
+from libs.events.bus_settings import MAX_RECORD_BYTES, BusSettings, from_environment, refusal
 from libs.events.kafka import KafkaBus
 from libs.events.kafka.connection import connection
 from libs.events.open_bus import open_bus
@@ -92,3 +92,19 @@ def test_tls_and_sasl_with_the_password_from_a_file(tmp_path: Path) -> None:
     assert told["sasl_plain_password"] == "s3cret"
     assert told["ssl_context"].check_hostname
     assert connection(["one:9092"], BusSettings())["security_protocol"] == "PLAINTEXT"
+
+
+def test_a_command_reaches_the_bus_with_the_login_that_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("secret\n")
+    for name, value in {
+        "EVENTS_TLS": "true",
+        "EVENTS_TLS_CA_FILE": str(tmp_path / "ca.pem"),
+        "EVENTS_SASL_USERNAME": "admin",
+        "EVENTS_PASSWORD_FILE": str(tmp_path / "password"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings = BusSettings(**from_environment())
+    assert (settings.tls, settings.tls_ca_file, settings.sasl_username) == (True, tmp_path / "ca.pem", "admin")
+    assert settings.password == "secret"
