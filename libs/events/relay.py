@@ -98,7 +98,8 @@ class Relay:
     async def _connected(self) -> "asyncpg.Connection[Any]":
         silent = f"{SILENT}s"
         settings = {"idle_session_timeout": silent, "idle_in_transaction_session_timeout": silent}
-        settings |= {"application_name": f"comanda-{self._service}-relay"}
+        # jit: compiling a statement that runs for a millisecond cost it fifty
+        settings |= {"application_name": f"comanda-{self._service}-relay", "jit": "off"}
         connection: asyncpg.Connection[Any] = await asyncpg.connect(self._url, server_settings=settings, timeout=10)
         self._heard = _clock()
         return connection
