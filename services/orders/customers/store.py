@@ -16,6 +16,10 @@ UNION ALL (SELECT id, 'phone' FROM customer WHERE phone = $5 ORDER BY id LIMIT 1
 """
 # What was not known is filled in; an e-mail becomes verified only where no other customer has it so.
 _LEARN = """
+WITH named AS (
+    INSERT INTO channel_customer (channel, external_id, customer_id)
+    SELECT $7, $8, $1 WHERE $8::text IS NOT NULL ON CONFLICT DO NOTHING
+)
 INSERT INTO customer (id, version, name, email, email_verified, phone, language) VALUES ($1, 1, $2, $3, $4, $5, $6)
 ON CONFLICT (id) DO UPDATE SET
     version = customer.version + 1,
@@ -27,9 +31,6 @@ ON CONFLICT (id) DO UPDATE SET
                  THEN excluded.email ELSE customer.email END,
     email_verified = customer.email_verified OR (excluded.email_verified AND excluded.email IS NOT NULL
                       AND NOT EXISTS (SELECT FROM customer o WHERE o.email_verified AND o.email = excluded.email))
-"""
-_NAMED = """
-INSERT INTO channel_customer (channel, external_id, customer_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 """
 
 
@@ -56,9 +57,9 @@ async def learn(tx: Transaction, customer_id: UUID, identity: Identity) -> None:
         identity.email_verified and identity.email is not None,
         identity.phone,
         identity.language,
+        identity.channel,
+        identity.external_id or None,
     )
-    if identity.external_id:
-        await tx.sql.execute(_NAMED, identity.channel, identity.external_id, customer_id)
 
 
 _READ = """

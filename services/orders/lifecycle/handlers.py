@@ -79,13 +79,12 @@ async def opened(tx: Transaction, order_id: UUID, if_match: int | None = None) -
     return Opened(*found)
 
 
-async def keep(tx: Transaction, opened: Opened) -> Order:
-    """Take every step that follows, emit what was said, write all of it down."""
+async def keep(tx: Transaction, opened: Opened, heard: Part | None = None) -> Order:
+    """Take every step that follows, emit what was said, write all of it down, with what was `heard` that is news."""
     order = opened.order
     advance(order, opened.now, ASK_AGAIN)
     opened.entries += await timeline.emit(tx, order, opened.before)
-    await timeline.write(tx, order, opened.entries)
-    await store.save(tx, order)
+    await store.save(tx, order, opened.entries, heard)
     if holds := opened.changed_holds():
         await store.save_holds(tx, order, holds)
     if sum(line.cut for line in order.lines) != opened.known_cut:
@@ -101,21 +100,15 @@ async def learn(tx: Transaction, part: Part, detail: dict[str, Any]) -> None:
     change = Opened(*found)
     order = change.order
     change.entries.append(timeline.heard(tx, detail))
-    if order.heard.learn(part):
-        await store.save_part(tx, order, order.heard.newest(part))
+    news = order.heard.learn(part)
+    if news:
         order.version += 1
-    await keep(tx, change)
+    await keep(tx, change, order.heard.newest(part) if news else None)
 
 
 async def note(tx: Transaction, order_id: UUID, detail: dict[str, Any]) -> bool:
     """Write a fact that changes nothing into an order's timeline; False when there is no such order."""
-    found = await store.locked(tx, order_id)
-    if found is None:
-        return False
-    order, _ = found
-    await timeline.write(tx, order, [timeline.heard(tx, detail)])
-    await store.save(tx, order)
-    return True
+    return await store.note(tx, order_id, timeline.heard(tx, detail))
 
 
 async def learn_work(tx: Transaction, fact: WorkStuck | WorkCleared) -> None:

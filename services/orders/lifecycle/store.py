@@ -1,6 +1,7 @@
 """Every statement about an order that moves: lock it, read it, write it back."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -26,6 +27,7 @@ from libs.events.transaction import Transaction
 from services.orders.lifecycle.axes import Heard, Part
 from services.orders.lifecycle.domain import Order
 from services.orders.lifecycle.lines import Hold, Line
+from services.orders.lifecycle.timeline import Entry
 
 _ENUMS: dict[str, type[StrEnum]] = {
     "on_shortage": OnShortage,
@@ -61,16 +63,15 @@ SELECT o.id, o.number, o.version, o.channel, o.external_id, o.placed_at, o.histo
        ARRAY(SELECT DISTINCT kind FROM hold WHERE order_id = o.id AND lifted_at IS NULL ORDER BY kind) AS holds
 FROM orders o
 """
-_SAVE = f"UPDATE orders SET {', '.join(f'{name} = ${n}' for n, name in enumerate(MOVING, 2))} WHERE id = $1"  # noqa: S608 - constants
-_LINES = """
-SELECT id, position, sku, name, unit, unit_price, total, quantity, vat_rate, weight_g, ships, cut
-FROM order_line WHERE order_id = $1 ORDER BY position
+# Read after the lock: what a statement reads beside the row that it waits for may be older than the row.
+_REST = """
+SELECT ARRAY(SELECT ROW(id, position, sku, name, unit, unit_price, total, quantity, vat_rate, weight_g, ships, cut)
+             FROM order_line WHERE order_id = $1 ORDER BY position) AS lines,
+       ARRAY(SELECT ROW(id, kind, about, reason, placed_at, placed_by, fields::text, lifted_at, lifted_by)
+             FROM hold WHERE order_id = $1 ORDER BY placed_at, id) AS holds,
+       ARRAY(SELECT ROW(kind, part_id, snapshot::text, seen)
+             FROM order_part WHERE order_id = $1 ORDER BY part_id) AS parts
 """
-_HOLDS = """
-SELECT id, kind, about, reason, placed_at, placed_by, fields, lifted_at, lifted_by
-FROM hold WHERE order_id = $1 ORDER BY placed_at, id
-"""
-_PARTS = "SELECT kind, part_id, snapshot, seen FROM order_part WHERE order_id = $1 ORDER BY part_id"
 _HOLD = """
 INSERT INTO hold (id, order_id, kind, about, reason, fields, placed_at, placed_by, lifted_at, lifted_by)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -80,10 +81,26 @@ _KINDS = """
 SELECT (SELECT fact->>'kind' FROM known_delivery_method WHERE code = $1 ORDER BY version DESC LIMIT 1) AS delivery,
        (SELECT fact->>'kind' FROM known_payment_method WHERE code = $2 ORDER BY version DESC LIMIT 1) AS payment
 """
+_ENTRIES = """
+INSERT INTO order_event (order_id, number, event_id, topic, at, actor, correlation_id, causation_id, detail)
+SELECT $1, number, event_id, topic, at, actor, correlation_id, causation_id, detail::jsonb
+FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::uuid[], $8::uuid[], $9::text[])
+    AS e(number, event_id, topic, at, actor, correlation_id, causation_id, detail)
+"""
 _PART = """
-INSERT INTO order_part (order_id, kind, part_id, version, snapshot, seen) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO order_part (order_id, kind, part_id, version, snapshot, seen)
+SELECT $1, $10::text, $11::uuid, $12::bigint, $13::jsonb, $14::text[] WHERE $11::uuid IS NOT NULL
 ON CONFLICT (order_id, kind, part_id)
 DO UPDATE SET version = excluded.version, snapshot = excluded.snapshot, seen = excluded.seen
+"""
+_SAVE = f"""
+WITH told AS ({_ENTRIES}), heard AS ({_PART})
+UPDATE orders SET {", ".join(f"{name} = ${n}" for n, name in enumerate(MOVING, 15))} WHERE id = $1
+"""  # noqa: S608 - constants
+_NOTE = """
+WITH counted AS (UPDATE orders SET events = events + 1 WHERE id = $1 RETURNING events)
+INSERT INTO order_event (order_id, number, event_id, topic, at, actor, correlation_id, causation_id, detail)
+SELECT $1, events, $2, $3, $4, $5, $6, $7, $8 FROM counted
 """
 
 
@@ -108,9 +125,10 @@ async def _loaded(tx: Transaction, statement: str, order_id: UUID) -> tuple[Orde
     if row is None:
         return None
     order = _order(dict(row))
-    order.lines = [Line(**line) for line in await tx.sql.fetch(_LINES, order_id)]
-    order.holds = [_hold(dict(hold)) for hold in await tx.sql.fetch(_HOLDS, order_id)]
-    order.heard = _heard(await tx.sql.fetch(_PARTS, order_id))
+    rest = await tx.sql.fetchrow(_REST, order_id)
+    order.lines = [Line(*line) for line in rest["lines"]]
+    order.holds = [_hold(*hold) for hold in rest["holds"]]
+    order.heard = _heard(rest["parts"])
     return order, row["read_at"]
 
 
@@ -126,22 +144,72 @@ def _order(row: dict[str, Any]) -> Order:
     )
 
 
-def _hold(row: dict[str, Any]) -> Hold:
-    return Hold(**(row | {"kind": HoldKind(row["kind"])}))
+def _hold(  # noqa: PLR0913, PLR0917 - the columns of a row
+    hold_id: UUID,
+    kind: str,
+    about: str,
+    reason: str,
+    placed_at: datetime,
+    placed_by: str,
+    fields: str,
+    lifted_at: datetime | None,
+    lifted_by: str | None,
+) -> Hold:
+    found = json.loads(fields)
+    return Hold(hold_id, HoldKind(kind), about, reason, placed_at, placed_by, found, lifted_at, lifted_by)
 
 
-def _heard(rows: list[Any]) -> Heard:
+def _heard(rows: list[tuple[str, UUID, str, list[str]]]) -> Heard:
     heard = Heard()
-    for row in rows:
-        heard.learn(PARTS[row["kind"]].model_validate(row["snapshot"]))
-        if row["seen"]:
-            heard.seen[row["part_id"]] = set(row["seen"])
+    for kind, part_id, snapshot, seen in rows:
+        heard.learn(PARTS[kind].model_validate_json(snapshot))
+        if seen:
+            heard.seen[part_id] = set(seen)
     return heard
 
 
-async def save(tx: Transaction, order: Order) -> None:
-    """Write back what moves of an order."""
-    await tx.sql.execute(_SAVE, order.id, *(getattr(order, name) for name in MOVING))
+async def save(tx: Transaction, order: Order, entries: Sequence[Entry], heard: Part | None = None) -> None:
+    """Write back what moves of an order, append to its timeline, and keep what a service said about it, in one.
+
+    `heard` is the newest of its part that the order has heard, where it is news.
+    """
+    first = order.events + 1
+    order.events += len(entries)
+    moving = (getattr(order, name) for name in MOVING)
+    await tx.sql.execute(_SAVE, order.id, *_columns(entries, first), *_part(order, heard), *moving)
+
+
+async def begin_timeline(tx: Transaction, order: Order, entries: Sequence[Entry]) -> None:
+    """Write the first entries of an order that was inserted with their number already counted."""
+    await tx.sql.execute(_ENTRIES, order.id, *_columns(entries, 1))
+
+
+async def note(tx: Transaction, order_id: UUID, entry: Entry) -> bool:
+    """Append to an order's timeline what changes nothing of it; False when there is no such order."""
+    what, whose = (entry.event_id, entry.topic, entry.at), (entry.actor, entry.correlation_id, entry.causation_id)
+    done = await tx.sql.execute(_NOTE, order_id, *what, *whose, json.dumps(entry.detail))
+    return bool(done == "INSERT 0 1")
+
+
+def _columns(entries: Sequence[Entry], first: int) -> tuple[list[Any], ...]:
+    return (
+        list(range(first, first + len(entries))),
+        [entry.event_id for entry in entries],
+        [entry.topic for entry in entries],
+        [entry.at for entry in entries],
+        [entry.actor for entry in entries],
+        [entry.correlation_id for entry in entries],
+        [entry.causation_id for entry in entries],
+        [json.dumps(entry.detail) for entry in entries],
+    )
+
+
+def _part(order: Order, part: Part | None) -> tuple[Any, ...]:
+    if part is None:
+        return None, None, None, None, None
+    kind = next(name for name, model in PARTS.items() if isinstance(part, model))
+    seen = sorted(order.heard.seen.get(part.id, ()))
+    return kind, part.id, part.version, part.model_dump_json(), seen
 
 
 async def save_cuts(tx: Transaction, order: Order) -> None:
@@ -166,13 +234,6 @@ async def save_holds(tx: Transaction, order: Order, holds: list[Hold]) -> None:
             for h in holds
         ],
     )
-
-
-async def save_part(tx: Transaction, order: Order, part: Part) -> None:
-    """Keep what a service said about an order; `part` is the newest that the order has heard."""
-    kind = next(name for name, model in PARTS.items() if isinstance(part, model))
-    seen = sorted(order.heard.seen.get(part.id, ()))
-    await tx.sql.execute(_PART, order.id, kind, part.id, part.version, part.model_dump_json(), seen)
 
 
 async def due(tx: Transaction, batch: int) -> list[UUID]:

@@ -1,6 +1,5 @@
 """The timeline: every fact about an order, of whatever service, numbered without a gap under the order's lock."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,12 +10,6 @@ from libs.contracts.orders import OrderFact
 from libs.events.transaction import Transaction
 from services.orders.lifecycle.domain import Order
 
-_WRITE = """
-INSERT INTO order_event (order_id, number, event_id, topic, at, actor, correlation_id, causation_id, detail)
-SELECT $1, n, event_id, topic, at, actor, correlation_id, causation_id, detail::jsonb
-FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::uuid[], $8::uuid[], $9::text[])
-    AS e(n, event_id, topic, at, actor, correlation_id, causation_id, detail)
-"""
 AXES = ("lifecycle", "stock", "payment", "fulfilment")
 
 
@@ -64,23 +57,3 @@ def axes_of(fact: OrderFact) -> dict[str, str]:
 def told(fact: OrderFact) -> dict[str, Any]:
     """What a fact says beside its snapshot; never personal data."""
     return fact.model_dump(mode="json", exclude={"order", "person"})
-
-
-async def write(tx: Transaction, order: Order, entries: Sequence[Entry]) -> None:
-    """Append to the order's timeline; its counter is saved with the order."""
-    if not entries:
-        return
-    numbers = range(order.events + 1, order.events + len(entries) + 1)
-    order.events += len(entries)
-    await tx.sql.execute(
-        _WRITE,
-        order.id,
-        list(numbers),
-        [entry.event_id for entry in entries],
-        [entry.topic for entry in entries],
-        [entry.at for entry in entries],
-        [entry.actor for entry in entries],
-        [entry.correlation_id for entry in entries],
-        [entry.causation_id for entry in entries],
-        [json.dumps(entry.detail) for entry in entries],
-    )

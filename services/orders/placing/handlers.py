@@ -60,11 +60,11 @@ async def place_order(tx: Transaction, submitted: PlaceOrder) -> Order | Known:
     taking = Taking(f"{channel.series}-{year}-{number:06d}", customer_id, around.now, tx.cause.actor, wrong)
     placed = place(submitted, channel, around.methods, taking)
     advance(placed.order, around.now, ASK_AGAIN)
+    placed.order.events = len(placed.order.said)  # its timeline begins with what it says now
     await store.insert(tx, placed)
     if placed.order.holds:
         await orders.save_holds(tx, placed.order, placed.order.holds)
-    await timeline.write(tx, placed.order, await timeline.emit(tx, placed.order, {}))
-    await store.count_events(tx, placed.order)
+    await orders.begin_timeline(tx, placed.order, await timeline.emit(tx, placed.order, {}))
     return placed.order
 
 

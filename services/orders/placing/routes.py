@@ -27,7 +27,7 @@ TRIES = 3
         **documented(OtherOrder, Invalid, Forbidden),
     },
 )
-async def place_order(body: PlaceOrder, call: Annotated[Call, needs("orders:place")]) -> Response:
+async def place_order(body: PlaceOrder, call: Annotated[Call, needs("orders:place", sometimes=(IMPORT,))]) -> Response:
     """Take an order in.
 
     The same submission again, by its channel and external id, answers 200 with the order that there is.

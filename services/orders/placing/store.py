@@ -8,7 +8,6 @@ from libs.contracts.orders import OnShortage
 from libs.contracts.payments import PaymentMethodChanged
 from libs.contracts.shipping import DeliveryMethodChanged
 from libs.events.transaction import Transaction
-from services.orders.lifecycle.domain import Order
 from services.orders.lifecycle.store import MOVING
 from services.orders.placing.domain import KnownChannel, Methods
 from services.orders.placing.place import Placed
@@ -61,18 +60,33 @@ _ADJUSTMENT = {
 _JSON = frozenset({"options", "unit_cost", "components", "attributes"})
 
 
-def _insert(table: str, columns: dict[str, str], extra: str = "") -> str:
-    """One statement for any number of rows of an order; `extra`: columns that begin at zero."""
+_PLACED = ("request_hash", "person", "pickup_point", "customer", "attributes", "referers", "taken_by")
+
+
+def _rows(table: str, columns: dict[str, str], first: int, extra: str = "") -> str:
+    """Any number of rows of the placed order from parameters `first` on; `extra`: a column that begins at zero."""
     names = ", ".join(columns)
-    values = ", ".join(f"{name}::jsonb" if name in _JSON else name for name in columns)
-    arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(columns.values(), 2))
+    values = ", ".join(f"{name}::jsonb" if name in _JSON else f"r.{name}" for name in columns)
+    arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(columns.values(), first))
     more, zero = (f", {extra}", ", 0") if extra else ("", "")
-    rows = f"SELECT $1, {values}{zero} FROM unnest({arrays}) AS r({names})"  # noqa: S608 - our own columns
+    rows = f"SELECT placed.id, {values}{zero} FROM placed, unnest({arrays}) AS r({names})"  # noqa: S608 - our own columns
     return f"INSERT INTO {table} (order_id, {names}{more}) {rows}"
 
 
-_LINES = _insert("order_line", _LINE, "cut")
-_ADJUSTMENTS = _insert("order_adjustment", _ADJUSTMENT)
+def _insert() -> str:
+    """The order's row, and where it is new its lines and adjustments, in one statement."""
+    columns = (*_ORDER, *_PLACED)
+    lines = len(columns) + 1
+    return f"""
+        WITH placed AS (
+            INSERT INTO orders ({", ".join(columns)}) VALUES ({", ".join(f"${n}" for n in range(1, lines))})
+            ON CONFLICT (channel, external_id) DO NOTHING RETURNING id
+        ), lines AS ({_rows("order_line", _LINE, lines, "cut")}
+        ), adjustments AS ({_rows("order_adjustment", _ADJUSTMENT, lines + len(_LINE))})
+        SELECT count(*) FROM placed"""  # noqa: S608 - our own columns
+
+
+_INSERT = _insert()
 
 
 class OtherOrderError(Exception):
@@ -122,23 +136,15 @@ async def next_number(tx: Transaction, sequence: str) -> int:
 
 async def insert(tx: Transaction, placed: Placed) -> None:
     """Write the order's rows; OtherOrderError when somebody was faster."""
-    order = placed.order
-    values = {name: getattr(order, name) for name in _ORDER} | placed.row | {"taken_by": tx.cause.actor}
-    columns, places = ", ".join(values), ", ".join(f"${n}" for n in range(1, len(values) + 1))
-    done = await tx.sql.execute(
-        f"INSERT INTO orders ({columns}) VALUES ({places}) ON CONFLICT (channel, external_id) DO NOTHING",  # noqa: S608 - our own columns
-        *values.values(),
+    row = {name: getattr(placed.order, name) for name in _ORDER} | placed.row | {"taken_by": tx.cause.actor}
+    done = await tx.sql.fetchval(
+        _INSERT,
+        *(row[name] for name in (*_ORDER, *_PLACED)),
+        *(placed.lines[name] for name in _LINE),
+        *(placed.adjustments[name] for name in _ADJUSTMENT),
     )
-    if done != "INSERT 0 1":
+    if not done:
         raise OtherOrderError
-    await tx.sql.execute(_LINES, order.id, *(placed.lines[name] for name in _LINE))
-    if placed.adjustments["position"]:
-        await tx.sql.execute(_ADJUSTMENTS, order.id, *(placed.adjustments[name] for name in _ADJUSTMENT))
-
-
-async def count_events(tx: Transaction, order: Order) -> None:
-    """Keep how many rows its timeline has."""
-    await tx.sql.execute("UPDATE orders SET events = $2 WHERE id = $1", order.id, order.events)
 
 
 async def learn_delivery(tx: Transaction, fact: DeliveryMethodChanged) -> None:
