@@ -3,7 +3,7 @@
 import re
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -31,6 +31,29 @@ __all__ = [
 
 _AMOUNT = re.compile(r"^-?\d{1,15}(\.\d{1,4})?$")
 MAX_MINOR = 10**15
+REMEMBERED = 4096
+"""How many texts of amounts and of quantities are read and written only once: a fact says the same few many times."""
+
+
+@lru_cache(REMEMBERED)
+def _minor(amount: str, currency: str) -> int:
+    if not _AMOUNT.match(amount):
+        raise ValueError("an amount is decimal text such as 12.34")
+    try:
+        minor = Decimal(amount).scaleb(exponent(currency))
+    except InvalidOperation as error:
+        raise ValueError("an amount is decimal text such as 12.34") from error
+    if minor != minor.to_integral_value():
+        raise ValueError(f"{currency} has {exponent(currency)} decimals")
+    if abs(minor) > MAX_MINOR:
+        raise ValueError("the amount is too large")
+    return int(minor)
+
+
+@lru_cache(REMEMBERED)
+def _amount(minor: int, currency: str) -> str:
+    decimals = exponent(currency)
+    return str(Decimal(minor).scaleb(-decimals).quantize(Decimal(1).scaleb(-decimals)))
 
 
 @total_ordering
@@ -53,17 +76,7 @@ class Money:
     @classmethod
     def parse(cls, amount: str, currency: str) -> Self:
         """From decimal text; ValueError when it is no amount or has more decimals than the currency."""
-        if not _AMOUNT.match(amount):
-            raise ValueError("an amount is decimal text such as 12.34")
-        try:
-            minor = Decimal(amount).scaleb(exponent(currency))
-        except InvalidOperation as error:
-            raise ValueError("an amount is decimal text such as 12.34") from error
-        if minor != minor.to_integral_value():
-            raise ValueError(f"{currency} has {exponent(currency)} decimals")
-        if abs(minor) > MAX_MINOR:
-            raise ValueError("the amount is too large")
-        return cls(int(minor), currency)
+        return cls(_minor(amount, currency), currency)
 
     @classmethod
     def zero(cls, currency: str) -> Self:
@@ -73,9 +86,7 @@ class Money:
     @property
     def amount(self) -> str:
         """Decimal text with all decimals of the currency."""
-        return str(
-            Decimal(self.minor).scaleb(-exponent(self.currency)).quantize(Decimal(1).scaleb(-exponent(self.currency)))
-        )
+        return _amount(self.minor, self.currency)
 
     def _same(self, other: "Money") -> None:
         if other.currency != self.currency:
@@ -156,6 +167,18 @@ class Money:
 _QUANTITY = re.compile(r"^-?\d{1,12}(\.\d{1,3})?$")
 
 
+@lru_cache(REMEMBERED)
+def _thousandths(text: str) -> int:
+    if not _QUANTITY.match(text):
+        raise ValueError('a quantity is decimal text with up to 3 decimals, such as "2" or "0.250"')
+    return int(Decimal(text).scaleb(3))
+
+
+@lru_cache(REMEMBERED)
+def _text(thousandths: int) -> str:
+    return f"{Decimal(thousandths).scaleb(-3).normalize():f}"
+
+
 class Quantity(int):
     """How much of something: an int of thousandths inside, decimal text such as "0.250" on the wire.
 
@@ -166,14 +189,12 @@ class Quantity(int):
     @classmethod
     def parse(cls, text: str) -> Self:
         """From decimal text with up to 3 decimals; ValueError otherwise."""
-        if not _QUANTITY.match(text):
-            raise ValueError('a quantity is decimal text with up to 3 decimals, such as "2" or "0.250"')
-        return cls(int(Decimal(text).scaleb(3)))
+        return cls(_thousandths(text))
 
     @property
     def text(self) -> str:
         """The wire form, without needless zeros."""
-        return f"{Decimal(int(self)).scaleb(-3).normalize():f}"
+        return _text(int(self))
 
     def __repr__(self) -> str:
         """As a person writes it."""
