@@ -55,6 +55,7 @@ class Environment:
             "EVENTS_BUS": self.events_bus(),
             f"{process.prefix}DATABASE_URL": self.database_url(process.database.name, process.database.role),
             f"{process.prefix}HOST": HOST,
+            f"{process.prefix}LAME_DUCK": "PT0S",  # nobody else sends requests here
         }
         if self.bus == "embedded":
             ours[f"{process.prefix}EVENTS_BUS"] = self.events_bus(process.database.role)

@@ -41,7 +41,7 @@ def make_app(service: Service[Any], context: Context[Any]) -> ASGIApp:
     _add_health(app, service, context)
     documentation.add_pages(app)
     documentation.describe(app)
-    return Edge(BodyGuard(app, context.settings.body_within), service.name)
+    return Edge(BodyGuard(app, context.settings.body_within), service.name, lambda: context.leaving)
 
 
 def make_health_app(service: Service[Any], context: Context[Any]) -> ASGIApp:
@@ -80,6 +80,8 @@ def _add_health(app: FastAPI, service: Service[Any], context: Context[Any]) -> N
 
     @app.get("/health/ready", include_in_schema=False)
     async def ready() -> JSONResponse:
+        if context.leaving:
+            return JSONResponse({"status": "told to stop", "checks": {}}, 503)
         found = dict(zip(checks, await asyncio.gather(*map(_checked, checks.values())), strict=True))
         fine = all(state == "ok" for state in found.values())
         return JSONResponse({"status": "ready" if fine else "not ready", "checks": found}, 200 if fine else 503)

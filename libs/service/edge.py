@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -18,16 +19,18 @@ from libs.service.problems import MEDIA_TYPE, Broken, TooLarge, rendered
 log = logging.getLogger(__name__)
 access = logging.getLogger("comanda.access")
 CORRELATION = b"x-correlation-id"
+CLOSE = (b"connection", b"close")
 QUIET = ("/health/", "/metrics")
 
 
 class Edge:
     """ASGI middleware around everything of one service."""
 
-    def __init__(self, app: ASGIApp, service: str) -> None:
-        """`service` names its metrics and spans."""
+    def __init__(self, app: ASGIApp, service: str, leaving: Callable[[], bool] = lambda: False) -> None:
+        """`service` names its metrics and spans; while `leaving`, every answer is the last one on its connection."""
         self.app = app
         self.service = service
+        self.leaving = leaving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; nothing is raised to the server."""
@@ -36,7 +39,7 @@ class Edge:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         token = correlation.set(_given_id(headers.get(CORRELATION.decode())) or new_id())
-        exchange = _Exchange(scope, send, self.service)
+        exchange = _Exchange(scope, send, self)
         try:
             parent = TraceContextTextMapPropagator().extract(headers)
             with telemetry.tracer().start_as_current_span(
@@ -62,9 +65,10 @@ class Edge:
 class _Exchange:
     """The answer on its way out."""
 
-    def __init__(self, scope: Scope, send: Send, service: str) -> None:
+    def __init__(self, scope: Scope, send: Send, edge: Edge) -> None:
         self.scope = scope
-        self.service = service
+        self.service = edge.service
+        self._leaving = edge.leaving
         self.status = 0
         self._send = send
         self._began = time.perf_counter()
@@ -91,7 +95,8 @@ class _Exchange:
 
     async def _marked(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", []), (CORRELATION, str(correlation.get()).encode())]
+            told = [(CORRELATION, str(correlation.get()).encode()), *([CLOSE] if self._leaving() else [])]
+            message["headers"] = [*message.get("headers", []), *told]
         await self._send(message)
 
     def account(self) -> None:

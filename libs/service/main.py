@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -70,14 +71,29 @@ async def opened(
 
 
 async def _serve(service: Service[Any], settings: ServiceSettings, names: Sequence[str]) -> int:
-    stop = asyncio.Event()
+    told, stop = asyncio.Event(), asyncio.Event()
+
+    def signalled() -> None:
+        (stop if told.is_set() else told).set()  # a second one makes it hurry
+
     for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+        asyncio.get_running_loop().add_signal_handler(signum, signalled)
     async with opened(service, settings) as context:
+        leaving = asyncio.create_task(_leave(context, told, stop, settings.lame_duck if "api" in names else None))
         log.info("starting", extra={"parts": list(names), "port": settings.port})
         parts = parts_of(service, context, names)
         if "api" not in names and settings.port:
             parts["health"] = lambda stop: serve_health(service, context, stop)
         fine = await run_parts(parts, stop, settings.stop_within)
+        leaving.cancel()
     log.info("stopped", extra={"in_order": fine})
     return 0 if fine else 1
+
+
+async def _leave(context: Context[Any], told: asyncio.Event, stop: asyncio.Event, lame_duck: timedelta | None) -> None:
+    """Between the signal and the stop an API says that it is not ready and serves on, until nobody comes any more."""
+    await told.wait()
+    context.leaving = True
+    if lame_duck:
+        await asyncio.sleep(lame_duck.total_seconds())
+    stop.set()

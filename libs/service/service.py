@@ -30,6 +30,7 @@ class Context(Generic[S]):
     http: httpx.AsyncClient
     auth: Authentication
     wake: Wakes = field(default_factory=Wakes)
+    leaving: bool = False  # told to stop: not ready any more, and answers ask to come back elsewhere
     rate: RateLimit = field(init=False)
     public_rate: RateLimit = field(init=False)
 

@@ -85,6 +85,7 @@ class ServiceSettings(BaseSettings):
     public_per_second: Annotated[float, Field(gt=0)] = 50  # of one customer, or of one address without credentials
     public_burst: Annotated[int, Field(ge=1)] = 200
     stop_within: timedelta = timedelta(seconds=20)
+    lame_duck: timedelta = timedelta(seconds=5)  # of an API told to stop: not ready any more, still serving
 
     @classmethod
     def settings_customise_sources(

@@ -23,6 +23,7 @@ def environment(database_url: str, bus_url: str, port: int, **other: str) -> dic
         "COMANDA_MODE": "development",
         "SAMPLE_DATABASE_URL": database_url,
         "SAMPLE_PORT": str(port),
+        "SAMPLE_LAME_DUCK": "PT0S",
         "EVENTS_BUS": bus_url,
         "AUTH_DEVELOPMENT_KEYS": json.dumps({"manager": "development-manager"}),
         **other,
