@@ -35,11 +35,11 @@ test: $(STAMP) ## every level of tests; says what it leaves out without Java
 chaos: $(STAMP) ## kill and freeze everything while orders run; prove that nothing is lost or doubled
 	@exec $(PY) -m pytest -q tests/chaos
 
-bench: $(STAMP) ## measure
-	@exec $(PY) -m pytest -q -s tests/bench
+bench: $(STAMP) ## measure speed beside the machine's own limits (ARGS="--only place", "--short", "--report FILE", "--help")
+	@exec $(PY) -m tests.bench $(ARGS)
 
-docs: $(STAMP) ## write what is generated from the contracts and the services anew
-	@exec $(PY) -m deploy.documents
+docs: $(STAMP) ## write what is generated from the contracts, the services and system.py anew
+	@$(PY) -m deploy.documents && $(PY) -m deploy.manifests
 
 check: $(STAMP) ## format, lint, walls, types, dependencies
 	.venv/bin/ruff format --check --quiet .
