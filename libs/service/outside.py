@@ -109,7 +109,7 @@ class OutsideCalls:
         return await self._round(_CLAIM_DUE, self._make)
 
     async def sweep_round(self) -> int:
-        """Turn overslept claims into unknown ones, and look up a batch of those; how many rows that were."""
+        """Turn overslept claims, of look-ups too, into unknown ones, and look up a batch; how many rows that were."""
         async with self.uow(self._cause()) as tx:
             overslept = await tx.sql.fetch(_OVERSLEPT.format(table=self.table), self.batch)
         for row in overslept:
@@ -243,10 +243,8 @@ UPDATE {{table}} t SET {state} claim = $1, claimed_until = clock_timestamp() + $
 FROM picked WHERE t.id = picked.id RETURNING t.*
 """
 _CLAIM_DUE = _CLAIM.format(which="call_state = 'due' AND due_at <= now()", state="call_state = 'claimed',")
-_CLAIM_UNKNOWN = _CLAIM.format(
-    which="call_state = 'unknown' AND due_at <= now() AND (claimed_until IS NULL OR claimed_until < now())", state=""
-)
-_EXPIRED = "call_state = 'claimed' AND claimed_until < now()"
+_CLAIM_UNKNOWN = _CLAIM.format(which="call_state = 'unknown' AND due_at <= now() AND claim IS NULL", state="")
+_EXPIRED = "call_state IN ('claimed', 'unknown') AND claimed_until < now()"
 _OVERSLEPT = f"SELECT id FROM {{table}} WHERE {_EXPIRED} LIMIT $1"  # noqa: S608 - constants
 _STILL_OVERSLEPT = f"SELECT * FROM {{table}} WHERE id = $1 AND {_EXPIRED} FOR UPDATE"  # noqa: S608 - constants
 _OURS = "SELECT * FROM {table} WHERE id = $1 AND claim = $2 FOR UPDATE"

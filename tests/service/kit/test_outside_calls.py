@@ -29,8 +29,8 @@ CAUSE = Cause("system:test")
 class Outside:
     """The other side: answers as told, and keeps a book of what it was really asked."""
 
-    answers: list[Answer | Exception] = field(default_factory=list)
-    looks: list[Answer | Exception] = field(default_factory=list)
+    answers: list[Answer | BaseException] = field(default_factory=list)
+    looks: list[Answer | BaseException] = field(default_factory=list)
     called: Counter[UUID] = field(default_factory=Counter)
     looked: Counter[UUID] = field(default_factory=Counter)
     recorded: list[tuple[UUID, Answer]] = field(default_factory=list)
@@ -51,9 +51,9 @@ class Outside:
         self.recorded.append((row["id"], answer))
 
     @staticmethod
-    def _next(answers: list[Answer | Exception]) -> Answer:
+    def _next(answers: list[Answer | BaseException]) -> Answer:
         answer = answers.pop(0) if answers else Succeeded()
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
@@ -307,6 +307,19 @@ async def test_a_zombie_that_overslept_before_the_call_does_not_call(
     assert (await row_of(uow, errand))["call_state"] == "due"  # given back, for the claim was still its own
     await calls.due_round()
     assert other_side.called == {errand: 1}
+
+
+async def test_a_look_up_whose_owner_died_counts_as_one_more_doubt(uow: UnitOfWork, other_side: Outside) -> None:
+    """A mail server cannot be asked: there the look-up is the mail again, and each that may have arrived is counted."""
+    other_side.answers = [Unknown("HTTP 502")]
+    other_side.looks = [asyncio.CancelledError(), Succeeded("found it")]  # it dies there
+    (errand,) = await given_errands(uow)
+    calls = calls_of(uow, other_side, lease=timedelta(milliseconds=200))
+    await calls.due_round()
+    row = await swept(uow, calls, errand, CallState.SUCCEEDED)
+    assert other_side.looked == {errand: 2}
+    assert [type(answer) for _, answer in other_side.recorded] == [Unknown, Unknown, Succeeded]
+    assert row["claim"] is None
 
 
 async def test_a_zombie_that_overslept_in_the_call_does_not_record(uow: UnitOfWork, other_side: Outside) -> None:
