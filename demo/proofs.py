@@ -24,6 +24,7 @@ class Seen:
     captured: Rows
     parcels: Rows
     mails: Rows
+    given_up: Rows = field(default_factory=list)  # AWBs that the courier was asked to forget, and did
 
 
 @dataclass
@@ -236,12 +237,17 @@ def parcels_were_booked_once(seen: Seen) -> Proof:
 
 
 def courier_agrees(seen: Seen) -> Proof:
-    """Each AWB of the courier's book is on one shipment of ours, each of our references was booked once."""
-    proof = Proof("the courier's own book: no AWB booked twice, each one is on exactly one parcel of ours")
+    """Each AWB of the courier's book is on one shipment of ours or was given up; each reference was booked once."""
+    proof = Proof("the courier's own book: no AWB booked twice, each one on one parcel of ours, or found and cancelled")
     ours = Counter(row["awb"] for row in seen.rows["shipments"] if row["courier"] == "fan" and row["awb"])
+    kept = {row["awb"] for row in seen.rows["shipments"] if row["state"] != "cancelled"}
     theirs = Counter(str(entry["awb"]) for entry in seen.parcels)
+    given_up = _given_up(seen)
     for awb in ours | theirs:
-        proof.expect(ours[awb] == theirs[awb] == 1, f"AWB {awb}: {ours[awb]} here, {theirs[awb]} there")
+        stray = awb in given_up and ours[awb] == 0 and theirs[awb] == 1
+        told = f"AWB {awb}: {ours[awb]} here, {theirs[awb]} there{', given up' if awb in given_up else ''}"
+        proof.expect(stray or ours[awb] == theirs[awb] == 1, told)
+        proof.expect(not (awb in given_up and awb in kept), f"{told}, and its parcel was not")
     for reference, number in Counter(entry["reference"] for entry in seen.parcels).items():
         proof.expect(number == 1, f"reference {reference} was booked {number} times")
     return proof
@@ -286,6 +292,15 @@ PROOFS: tuple[Callable[[Seen], Proof], ...] = (
     courier_agrees,
     no_mail_is_missing,
 )
+
+
+def _given_up(seen: Seen) -> set[str]:
+    return {str(entry["awb"]) for entry in seen.given_up}
+
+
+def strays(seen: Seen) -> int:
+    """How many AWBs were nobody's, and were given up: booked by a caller that was frozen past its lease."""
+    return len(_given_up(seen) - {row["awb"] for row in seen.rows["shipments"]})
 
 
 def second_copies(seen: Seen) -> int:

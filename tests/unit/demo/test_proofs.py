@@ -8,7 +8,7 @@ import pytest
 
 from demo import proofs
 from demo.checker import table
-from demo.proofs import PROOFS, Proof, Seen, all_broken, second_copies
+from demo.proofs import PROOFS, Proof, Seen, all_broken, second_copies, strays
 
 DONE, GONE = UUID(int=1), UUID(int=2)
 LINE, LINE_OF_GONE = UUID(int=11), UUID(int=12)
@@ -158,6 +158,8 @@ BROKEN: list[tuple[str, Callable[[Seen], None], str]] = [
     ("under way", _set("shipments", 0, state="dispatched"), "parcels_were_booked_once"),
     ("booked twice there", lambda seen: seen.parcels.append({"awb": "A2", "reference": "R1"}), "courier_agrees"),
     ("on two parcels", _twice("shipments"), "courier_agrees"),
+    ("nobody's", lambda seen: seen.parcels.append({"awb": "A2", "reference": "R2"}), "courier_agrees"),
+    ("given up and sent", lambda seen: seen.given_up.append({"awb": "A1"}), "courier_agrees"),
     ("not booked there", _lost("parcels"), "courier_agrees"),
     ("never written", lambda seen: seen.rows["letters"].pop(0) and None, "no_mail_is_missing"),
     ("never arrived", lambda seen: seen.mails.pop() and None, "no_mail_is_missing"),
@@ -188,6 +190,14 @@ def test_a_second_copy_is_allowed_where_its_sender_was_in_doubt() -> None:
     seen.rows["letters"][0]["doubts"] = 1
     assert broken(seen) == set()
     assert second_copies(seen) == 1
+
+
+def test_an_awb_that_is_nobodys_is_allowed_where_it_was_given_up() -> None:
+    seen = sound()
+    seen.parcels.append({"awb": "A2", "reference": "R2"})
+    seen.given_up.append({"awb": "A2"})
+    assert broken(seen) == set()
+    assert strays(seen) == 1
 
 
 def test_the_table_names_what_is_broken_and_how_much_more() -> None:
