@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -31,24 +31,30 @@ class Member(Protocol):
         """End it as a crash would."""
 
 
-async def keep_running(members: Mapping[str, Member], say: Callable[[str], None]) -> None:
-    """Watch for ever."""
+async def keep_running(
+    members: Mapping[str, Member],
+    say: Callable[[str], None],
+    *,
+    held: Collection[str] = (),
+    longest: float = LONGEST_WAIT,
+) -> None:
+    """Watch for ever. Those in `held`, looked at each time, stay down; nobody waits more than `longest` seconds."""
     waits = dict.fromkeys(members, FIRST_WAIT)
     started = dict.fromkeys(members, time.monotonic())
     due: dict[str, float] = {}
     while True:
         now = time.monotonic()
         for name, member in members.items():
-            if member.alive:
+            if member.alive or name in held:
                 due.pop(name, None)
-                if now - started[name] > LONG_ALIVE:
+                if member.alive and now - started[name] > LONG_ALIVE:
                     waits[name] = FIRST_WAIT
             elif name not in due:
                 due[name] = now + waits[name]
                 say(f"{name} ended unexpectedly; restarting in {waits[name]:.1f} s")
             elif now >= due[name]:
                 del due[name]
-                started[name], waits[name] = now, min(waits[name] * 2, LONGEST_WAIT)
+                started[name], waits[name] = now, min(waits[name] * 2, longest)
                 with suppress(CannotStartError):  # still down: the next round says so and waits longer
                     await asyncio.to_thread(member.start)
         await asyncio.sleep(0.1)

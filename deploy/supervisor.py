@@ -21,7 +21,7 @@ from deploy import databases
 from deploy.child import CannotStartError, Child, require_free
 from deploy.environment import Environment, ports_from_environment
 from deploy.kafka import Kafka
-from deploy.keeper import Member, keep_running
+from deploy.keeper import LONGEST_WAIT, Member, keep_running
 from deploy.postgres import Postgres
 from deploy.state import State
 from deploy.system import PROCESSES, SERVICE_NAMES, STAND_INS
@@ -37,8 +37,8 @@ class System:
     `bus` is "embedded", "kafka" (a local cluster of `brokers`) or the `kafka://` URL of an external one.
     `split` runs api, worker and relay of each service as processes of their own (`orders-api`, `orders-worker` ...).
     `postgres_url` names an administrator of an external server. `say` hears what a person should know.
-    `services` leaves others out. `members` are the processes by name; what ends unexpectedly is restarted unless
-    `restarts` is False.
+    `services` leaves others out. `members` are the processes by name; what ends unexpectedly is restarted, after
+    `longest_wait` seconds at most, unless `restarts` is False or its name is in `held`.
     """
 
     def __init__(  # noqa: PLR0913 - what an installation can choose
@@ -53,6 +53,7 @@ class System:
         split: bool = False,
         throwaway: bool = False,
         restarts: bool = True,
+        longest_wait: float = LONGEST_WAIT,
         postgres_url: str | None = None,
         env: Mapping[str, str] | None = None,
         say: Callable[[str], None] = print,
@@ -61,6 +62,8 @@ class System:
         self.ports = ports_from_environment() if ports is None else ports
         self.say = say
         self.restarts = restarts
+        self.longest_wait = longest_wait
+        self.held: set[str] = set()
         self.processes = tuple(process for process in PROCESSES if process.name in services)
         self.postgres = None if postgres_url else self._postgres(throwaway=throwaway)
         self.kafka = self._kafka(brokers) if bus == "kafka" else None
@@ -111,7 +114,8 @@ class System:
             await self.stop()
             raise
         if self.restarts:
-            self._keeper = asyncio.create_task(keep_running(self.members, self.say), name="keeper")
+            keeping = keep_running(self.members, self.say, held=self.held, longest=self.longest_wait)
+            self._keeper = asyncio.create_task(keeping, name="keeper")
         return self
 
     async def stop(self) -> None:

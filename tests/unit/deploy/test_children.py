@@ -85,6 +85,19 @@ async def test_what_crashes_is_restarted_and_said_and_waits_longer_each_time(tmp
     assert "steady ended unexpectedly; restarting in 0.5 s" in said
 
 
+async def test_what_is_held_stays_down_until_it_is_let_go(tmp_path: Path) -> None:
+    member, held = Child("member", SLEEPS, tmp_path / "member.log"), {"member"}
+    keeper = asyncio.create_task(keep_running({"member": member}, lambda _: None, held=held, longest=0.5))
+    await asyncio.sleep(1)
+    assert not member.alive
+    held.clear()
+    async with asyncio.timeout(20):
+        while not member.alive:
+            await asyncio.sleep(0.02)
+    keeper.cancel()
+    member.kill()
+
+
 def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> None:
     state = State(tmp_path / "state")
     keys = state.development_keys()
