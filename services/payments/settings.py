@@ -35,6 +35,7 @@ class Settings(ServiceSettings):
     paypal_trust_store: Path | None = None  # PEM; unset: the roots that browsers trust
     paypal_within: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(seconds=25))] = timedelta(seconds=10)
 
+    call_lease: timedelta = timedelta(seconds=30)  # longer than PAYPAL_WITHIN: a call that takes longer is looked up
     outcome_within: timedelta = timedelta(seconds=20)  # how long a route waits for a provider before it answers 202
     look_up_after: timedelta = timedelta(seconds=5)
     look_up_grace: timedelta = timedelta(seconds=60)

@@ -43,6 +43,7 @@ def webhook_inbox(context: Context[Settings], paypal: PayPal) -> OutsideCalls:
         look_up=inbox.read_again,
         record=inbox.record,
         noun="webhook",
+        lease=context.settings.call_lease,
         look_up_after=context.settings.look_up_after,
         every=timedelta(milliseconds=500),
         wake=context.wake["webhook_inbox"],
