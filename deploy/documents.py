@@ -1,8 +1,8 @@
 """`python -m deploy.documents`: write what is generated from the contracts and the services; `--check` only compares.
 
-docs/events.md, docs/settings.md, docs/api/asyncapi.json, docs/api/SERVICE.json (OpenAPI), and each contract's recorded
-form with examples in tests/contract/golden. A recorded form changes only where no reader of the old one breaks; its old
-examples stay.
+docs/events.md, docs/settings.md, docs/access.md, docs/api/asyncapi.json, docs/api/SERVICE.json (OpenAPI), and each
+contract's recorded form with examples in tests/contract/golden. A recorded form changes only where no reader of the old
+one breaks; its old examples stay.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from deploy import asyncapi, events_page, settings_page
+from deploy import access_page, asyncapi, events_page, settings_page
 from deploy.system import PROCESSES
 from libs.contracts import every_contract
 from libs.events.contract import Event
@@ -61,10 +61,11 @@ def contracts() -> dict[Path, str]:
 
 
 def apis() -> dict[Path, str]:
-    """The OpenAPI document of every service, and the settings of all."""
+    """The OpenAPI document of every service, the settings of all, and who may call what."""
     services = [importlib.import_module(f"{process.module}.__main__").service for process in PROCESSES]
     found = {Path(f"docs/api/{service.name}.json"): _json(asyncio.run(openapi(service))) for service in services}
-    return found | {Path("docs/settings.md"): settings_page.page()}
+    pages = {Path("docs/settings.md"): settings_page.page(), Path("docs/access.md"): access_page.page()}
+    return found | pages
 
 
 async def openapi(service: Service[Any]) -> Any:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from libs.service import documentation, problems, telemetry
+from libs.service.access import routes_of
 from libs.service.edge import Edge
 from libs.service.idempotency import Replayed
 from libs.service.limits import BodyGuard
@@ -22,7 +23,11 @@ CHECK_WITHIN = 3.0
 
 
 def make_app(service: Service[Any], context: Context[Any]) -> ASGIApp:
-    """The whole API with its limits, errors, health, metrics and documentation. Nothing is connected yet."""
+    """The whole API with its limits, errors, health, metrics and documentation. Nothing is connected yet.
+
+    ValueError where a route does not say who may call it.
+    """
+    routes_of(service.routers)
     app = FastAPI(
         title=f"Comanda {service.name}",
         version="1",

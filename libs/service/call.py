@@ -11,10 +11,10 @@ from pydantic_core import from_json, to_json
 
 from libs.events.transaction import Cause, Transaction, new_id
 from libs.service import idempotency, telemetry
+from libs.service.access import Access
 from libs.service.auth import PUBLIC, Principal
 from libs.service.logs import correlation
 from libs.service.problems import Forbidden, Invalid, Stale, TooMany, Unauthenticated
-from libs.service.roles import SCOPES
 from libs.service.service import Context
 
 MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -113,11 +113,13 @@ def check_version(version: int, if_match: int | None) -> None:
         raise Stale(f"it is at version {version} now", headers={"ETag": f'"{version}"'})
 
 
-def needs(*scopes: str) -> Any:
-    """Ask for all of these scopes: a route takes its call as `Annotated[Call, ...]` with what this returns."""
-    unknown = set(scopes) - SCOPES
-    if unknown:
-        raise ValueError(f"no role has {', '.join(sorted(unknown))}: add it in libs/service/roles.py")
+def needs(*scopes: str, own: str | None = None, sometimes: tuple[str, ...] = ()) -> Any:
+    """Ask for all of these scopes: a route takes its call as `Annotated[Call, ...]` with what this returns.
+
+    `own`: a customer with that scope comes in too, and the route shows them what is theirs. `sometimes`: scopes that
+    the route itself asks for beside these, of some bodies.
+    """
+    access = Access("scopes", scopes, own, sometimes)
 
     async def authorised(
         request: Request,
@@ -125,21 +127,30 @@ def needs(*scopes: str) -> Any:
         api_key: Annotated[str | None, Depends(_API_KEY)],
     ) -> Call:
         principal = await _identified(request, bearer.credentials if bearer else api_key)
-        if not principal.scopes.issuperset(scopes):
+        if not access.lets_in(principal):
             raise Forbidden(f"needs {' '.join(scopes)}")
         return await _call(request, principal)
 
-    authorised.scopes = scopes  # type: ignore[attr-defined] # read by tests and the documentation
+    authorised.access = access  # type: ignore[attr-defined] # what the route declares
     return Depends(authorised)
 
 
 def public() -> Any:
     """Let anybody in, at a limited rate."""
+    return _open(Access("anybody"))
 
+
+def signed() -> Any:
+    """Let anybody knock, at a limited rate: the route takes nothing whose signature over the raw bytes is not right."""
+    return _open(Access("signature"))
+
+
+def _open(access: Access) -> Any:
     async def open_to_all(request: Request) -> Call:
         _limit(_context(request), PUBLIC, _address(request))
         return Call(request, PUBLIC)
 
+    open_to_all.access = access  # type: ignore[attr-defined] # what the route declares
     return Depends(open_to_all)
 
 

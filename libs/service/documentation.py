@@ -91,7 +91,7 @@ def _complete_operation(method: str, operation: dict[str, Any]) -> None:
             for slug, example in documented["content"][problems.MEDIA_TYPE]["examples"].items():
                 examples.setdefault(slug, example)
     operation.setdefault("parameters", []).append(
-        _header("X-Correlation-Id", {"type": "string", "format": "uuid"}, "Found again in logs, facts and traces.")
+        _header("X-Correlation-Id", {"type": "string"}, "A UUID, found again in logs, facts and traces; else replaced.")
     )
     if guarded and mutating:
         text = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[\x21-\x7e]+$"}

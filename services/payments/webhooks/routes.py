@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import Counter
 
 from libs.events.transaction import Cause
-from libs.service.call import Call, public
+from libs.service.call import Call, signed
 from libs.service.problems import Problem, TooLarge, TooMany, documented
 from libs.service.service import Context
 from services.payments.domain import PAYPAL
@@ -39,7 +39,7 @@ class NotNow(Problem):
 
 
 @router.post("/paypal", responses=documented(BadSignature, NotNow, TooLarge, TooMany))
-async def paypal(request: Request, call: Annotated[Call, public()]) -> Response:
+async def paypal(request: Request, call: Annotated[Call, signed()]) -> Response:
     """Take a delivery: 200 once it is kept, 400 when it is not PayPal's, 503 when that cannot be known now."""
     body = await request.body()
     try:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import HTMLResponse
 
-from libs.service.call import Call, public
+from libs.service.call import Call, public, signed
 from libs.service.problems import Invalid, NotFound, TooLarge, Unauthenticated, documented
 from services.shipping.accounts import store as accounts
 from services.shipping.couriers.callbacks import is_genuine
@@ -17,6 +17,7 @@ from services.shipping.tracking.page import rendered
 
 router = APIRouter(tags=["tracking"])
 PUBLIC = Annotated[Call, public()]
+SIGNED = Annotated[Call, signed()]
 MOST = 256 * 1024
 CODE = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 
@@ -30,7 +31,7 @@ CODE = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 async def callback(
     account: Annotated[str, Path(pattern=CODE)],
     request: Request,
-    call: PUBLIC,
+    call: SIGNED,
     callback_timestamp: Annotated[str, Header(max_length=20, description="Unix seconds.")] = "",
     callback_signature: Annotated[
         str,
