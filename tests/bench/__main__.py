@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import month, placing, reserving, webhooks
+from tests.bench import bulk, consuming, month, placing, relaying, reserving, webhooks
 from tests.bench.figure import Figure, table
 from tests.bench.machine import load, shape
 from tests.bench.report import write
@@ -20,9 +20,12 @@ from tests.bench.stage import LONG, SHORT, Stage, stage
 Experiment = Callable[[Stage], AsyncIterator[Figure]]
 EXPERIMENTS: dict[str, Experiment] = {
     "place": placing.measure,
+    "relay": relaying.measure,
+    "consume": consuming.measure,
     "reserve": reserving.measure_latency,
     "hot": reserving.measure_hot,
     "webhooks": webhooks.measure,
+    "bulk": bulk.measure,
     "month": month.measure,
 }
 
