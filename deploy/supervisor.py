@@ -18,7 +18,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from deploy import databases
-from deploy.child import CannotStartError, Child, require_free
+from deploy.child import CannotStartError, Child, free_port, require_free
 from deploy.environment import Environment, ports_from_environment
 from deploy.kafka import Kafka
 from deploy.keeper import LONGEST_WAIT, Member, keep_running
@@ -35,7 +35,8 @@ class System:
     """The system of system.py under one folder.
 
     `bus` is "embedded", "kafka" (a local cluster of `brokers`) or the `kafka://` URL of an external one.
-    `split` runs api, worker and relay of each service as processes of their own (`orders-api`, `orders-worker` ...).
+    `split` runs api, worker and relay of each service as processes of their own (`orders-api`, `orders-worker` ...),
+    with `replicas` so many of a kind at once (`orders-worker-2` ...), each with its health and metrics on `health`.
     `postgres_url` names an administrator of an external server. `say` hears what a person should know.
     `services` leaves others out. `members` are the processes by name; what ends unexpectedly is restarted, after
     `longest_wait` seconds at most, unless `restarts` is False or its name is in `held`.
@@ -51,6 +52,7 @@ class System:
         brokers: int = 1,
         stand_ins: bool = True,
         split: bool = False,
+        replicas: Mapping[str, int] | None = None,
         throwaway: bool = False,
         restarts: bool = True,
         longest_wait: float = LONGEST_WAIT,
@@ -76,7 +78,8 @@ class System:
             env or {},
         )
         self.stand_ins = self._planned_stand_ins()
-        self.services = self._planned_services(split=split)
+        self.health: dict[str, int] = {}
+        self.services = self._planned_services(split or bool(replicas), replicas)
         self._lock: TextIOWrapper | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -164,13 +167,16 @@ class System:
             for each in self.environment.stand_ins
         }
 
-    def _planned_services(self, *, split: bool) -> dict[str, Child]:
+    def _planned_services(self, split: bool, replicas: Mapping[str, int] | None) -> dict[str, Child]:  # noqa: FBT001
         planned = {}
-        for process in self.processes:
-            for kind in process.kinds if split else ("all",):
-                name = f"{process.name}-{kind}" if split else process.name
-                told = self.environment.of_service(process, None if kind in ("all", "api") else 0)
-                planned[name] = self._child(name, [process.module, kind], told)
+        kinds = [(process, kind) for process in self.processes for kind in (process.kinds if split else ("all",))]
+        for process, kind in kinds:
+            for n in range((replicas or {}).get(kind, 1)):
+                name = (f"{process.name}-{kind}" if split else process.name) + (f"-{n + 1}" if n else "")
+                own = kind in ("all", "api") and not n
+                port = self.ports[process.name] if own else free_port() if replicas else 0
+                self.health |= {name: port} if port else {}
+                planned[name] = self._child(name, [process.module, kind], self.environment.of_service(process, port))
         return planned
 
     def _child(self, name: str, module: list[str], env: Mapping[str, str]) -> Child:
@@ -218,11 +224,9 @@ class System:
 
     def _says_ready(self, name: str) -> bool:
         """What cannot be asked is ready when it runs."""
-        owner = name.removesuffix("-api")
-        if owner not in self.ports or name not in self.stand_ins | self.services:
-            return True
-        path = "/_control/health" if name in self.stand_ins else "/health/ready"
-        return _answers(f"{self.url(owner)}{path}")
+        if name in self.stand_ins:
+            return _answers(f"{self.url(name)}/_control/health")
+        return name not in self.health or _answers(f"http://127.0.0.1:{self.health[name]}/health/ready")
 
     async def _stop(self, child: Child) -> None:
         if not await asyncio.to_thread(child.stop, STOP_WITHIN):
