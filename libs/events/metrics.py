@@ -1,5 +1,7 @@
 """What Prometheus sees of the kernel."""
 
+from collections.abc import Mapping
+
 from prometheus_client import Counter, Gauge
 
 _TAKEN = Counter("comanda_facts_taken_total", "Facts a consumer took for the first time", ("consumer", "topic"))
@@ -10,6 +12,8 @@ _AGE = Gauge("comanda_outbox_age_seconds", "Age of the oldest fact that waits in
 _REFUSED = Gauge("comanda_outbox_refused", "Facts the broker will not take, waiting for a person", ("service",))
 _LAG = Gauge("comanda_consumer_lag", "Facts a consumer has still to read", ("consumer", "topic"))
 _OPEN = Gauge("comanda_dead_letters_open", "Dead letters that nobody closed", ("service",))
+_PAUSED = Gauge("comanda_partitions_paused", "Partitions that stopped after too many dead letters", ("service",))
+_BYTES = Gauge("comanda_database_bytes", "Size of the service's database", ("service",))
 _HELD = Gauge("comanda_relay_active", "1 where this process holds the relay's lock", ("service",))
 
 
@@ -28,12 +32,14 @@ def published(service: str, facts: int) -> None:
     _PUBLISHED.labels(service).inc(facts)
 
 
-def outbox(service: str, depth: int, age: float, refused: int, open_letters: int) -> None:
-    """How the outbox stands."""
-    _DEPTH.labels(service).set(depth)
-    _AGE.labels(service).set(age)
-    _REFUSED.labels(service).set(refused)
-    _OPEN.labels(service).set(open_letters)
+def database(service: str, state: Mapping[str, float]) -> None:
+    """How a service's database stands: `depth`, `age`, `refused`, `letters`, `paused`, `bytes`."""
+    _DEPTH.labels(service).set(state["depth"])
+    _AGE.labels(service).set(state["age"])
+    _REFUSED.labels(service).set(state["refused"])
+    _OPEN.labels(service).set(state["letters"])
+    _PAUSED.labels(service).set(state["paused"])
+    _BYTES.labels(service).set(state["bytes"])
 
 
 def lag(consumer: str, topic: str, facts: int) -> None:

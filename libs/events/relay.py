@@ -218,7 +218,7 @@ class Relay:
         async with self._turn:
             row = await connection.fetchrow(_STATE)
             assert row is not None  # noqa: S101 - an aggregate query answers a row
-            metrics.outbox(self._service, row["depth"], row["age"], row["refused"], row["letters"])
+            metrics.database(self._service, row)
             if first or datetime.now(UTC).minute == 0:
                 await connection.execute("SELECT comanda_tidy_outbox($1)", self._retention, timeout=60)
 
@@ -272,7 +272,9 @@ _UNSENT = """SELECT * FROM outbox WHERE refused IS NULL AND NOT key = ANY($1::te
 _STATE = """SELECT count(*) FILTER (WHERE refused IS NULL) AS depth,
     count(*) FILTER (WHERE refused IS NOT NULL) AS refused,
     coalesce(extract(epoch FROM now() - min(ce_time) FILTER (WHERE refused IS NULL)), 0)::float AS age,
-    (SELECT count(*) FROM dead_letter WHERE closed_at IS NULL) AS letters FROM outbox"""
+    (SELECT count(*) FROM dead_letter WHERE closed_at IS NULL) AS letters,
+    (SELECT count(*) FROM partition_state WHERE paused_at IS NOT NULL) AS paused,
+    pg_database_size(current_database()) AS bytes FROM outbox"""
 
 _REFUSE = """UPDATE outbox o SET refused = r.reason
 FROM unnest($1::bigint[], $2::text[]) AS r(seq, reason) WHERE o.seq = r.seq"""
