@@ -30,13 +30,16 @@ async def bring(tx: Transaction, order: OrderSnapshot, person: Person | None) ->
     await advance(tx, KnownOrder(order, person))
 
 
-async def advance(tx: Transaction, known: KnownOrder, act: Act | None = None) -> Fulfilment | None:
+async def advance(
+    tx: Transaction, known: KnownOrder, act: Act | None = None, found: Fulfilment | None = None
+) -> Fulfilment | None:
     """Let `act` happen to a locked order's shipments, then bring them to what the order asks for.
 
-    Saves what changed, under the next version; tells it; writes down the calls that are due. None: nothing to do.
+    `found` is what was read of them under that lock. Saves what changed, under the next version; tells it; writes
+    down the calls that are due. None: nothing to do.
     """
     order = known.order
-    fulfilment = await store.fulfilment(tx, order.id)
+    fulfilment = found or await store.fulfilment(tx, order.id)
     if fulfilment is None:
         if order.lifecycle is Lifecycle.CANCELLED:
             return None
@@ -49,7 +52,8 @@ async def advance(tx: Transaction, known: KnownOrder, act: Act | None = None) ->
     if not (changed or said or fulfilment.asks) and answered == fulfilment.answered_cancel:
         return fulfilment
     fulfilment.version += 1
-    await store.save(tx, fulfilment, changed)
+    refilled = [each for each in changed if each.id not in before or before[each.id].lines != each.lines]
+    await store.save(tx, fulfilment, changed, refilled)
     for ask, each in fulfilment.asks:
         name = reference(*await store.next_number(tx)) if ask is Ask.BOOK else f"void:{each.awb}:{each.id}"
         await store.ask_courier(tx, ask, order.id, each, name)
@@ -125,7 +129,7 @@ async def ask_to_book(tx: Transaction, order_id: UUID, shipment_id: UUID | None,
             _prepare(fulfilment.shipment(each), packed)
         return []
 
-    done = await advance(tx, known, act)
+    done = await advance(tx, known, act, found)
     assert done is not None  # noqa: S101 - it exists
     return done
 

@@ -1,6 +1,6 @@
 """Every statement about orders, fulfilments, shipments and what is asked of couriers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,44 @@ from libs.events.transaction import Transaction, new_id
 from services.shipping.domain import Fulfilment
 from services.shipping.shipment import Means, Shipment, Void
 
+
+Row = Mapping[str, Any]
+_ORDER = "SELECT snapshot::text, person::text FROM known_order WHERE order_id = $1"
+_SHIPMENT = {
+    "id": "uuid", "depot": "text", "kind": "text", "courier": "text", "account": "text", "token": "text",
+    "state": "text", "status": "text", "cod_minor": "bigint", "cod_currency": "text", "weight_g": "bigint",
+    "parcels": "int", "asked": "boolean", "bookings": "int", "void": "text", "sent_to": "text", "awb": "text",
+    "link": "text", "cost_minor": "bigint", "cost_currency": "text", "failure": "text",
+    "dispatched_at": "timestamptz", "delivered_at": "timestamptz",
+}  # fmt: skip
+_FULFILMENT = f"""
+SELECT f.id, f.order_id, f.version, f.order_version, f.answered_cancel,
+       ARRAY(SELECT ROW({", ".join(f"s.{name}" for name in _SHIPMENT)})
+             FROM shipment s WHERE s.order_id = f.order_id ORDER BY s.id) AS shipments,
+       ARRAY(SELECT ROW(l.shipment_id, l.line_id, l.quantity) FROM shipment s
+             JOIN shipment_line l ON l.shipment_id = s.id WHERE s.order_id = f.order_id) AS lines
+FROM fulfilment f WHERE f.order_id = $1
+"""  # noqa: S608 - constants
+_ARRAYS = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(_SHIPMENT.values(), 6))
+_AFTER = 6 + len(_SHIPMENT)
+_SAVE = f"""
+WITH head AS (
+    INSERT INTO fulfilment (id, order_id, version, order_version, answered_cancel) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (id) DO UPDATE SET version = excluded.version, order_version = excluded.order_version,
+        answered_cancel = excluded.answered_cancel
+), shipments AS (
+    INSERT INTO shipment (fulfilment_id, order_id, {", ".join(_SHIPMENT)}) SELECT $1, $2, * FROM unnest({_ARRAYS})
+    ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _SHIPMENT if name != "id")}
+), given AS (
+    SELECT * FROM unnest(${_AFTER}::uuid[], ${_AFTER + 1}::uuid[], ${_AFTER + 2}::bigint[])
+        AS g(shipment, line, quantity)
+), gone AS (
+    DELETE FROM shipment_line l WHERE l.shipment_id = ANY(${_AFTER + 3}::uuid[])
+        AND NOT EXISTS (SELECT FROM given g WHERE (g.shipment, g.line) = (l.shipment_id, l.line_id))
+)
+INSERT INTO shipment_line AS l (shipment_id, line_id, quantity) SELECT * FROM given
+ON CONFLICT (shipment_id, line_id) DO UPDATE SET quantity = excluded.quantity WHERE l.quantity <> excluded.quantity
+"""  # noqa: S608 - constants
 
 @dataclass(frozen=True, slots=True)
 class KnownOrder:
@@ -42,21 +80,19 @@ async def keep_order(tx: Transaction, order: OrderSnapshot, person: Person | Non
 
 async def locked_order(tx: Transaction, order_id: UUID) -> KnownOrder | None:
     """The order, locked until the commit: everything that changes its shipments takes this lock first."""
-    return _known(
-        await tx.sql.fetchrow("SELECT snapshot, person FROM known_order WHERE order_id = $1 FOR UPDATE", order_id)
-    )
+    return _known(await tx.sql.fetchrow(f"{_ORDER} FOR UPDATE", order_id))
 
 
 async def order_of(tx: Transaction, order_id: UUID) -> KnownOrder | None:
     """The order, to read."""
-    return _known(await tx.sql.fetchrow("SELECT snapshot, person FROM known_order WHERE order_id = $1", order_id))
+    return _known(await tx.sql.fetchrow(_ORDER, order_id))
 
 
 def _known(row: asyncpg.Record | None) -> KnownOrder | None:
     if row is None:
         return None
-    person = Person.model_validate(row["person"]) if row["person"] else None
-    return KnownOrder(OrderSnapshot.model_validate(row["snapshot"]), person)
+    person = Person.model_validate_json(row["person"]) if row["person"] else None
+    return KnownOrder(OrderSnapshot.model_validate_json(row["snapshot"]), person)
 
 
 async def order_of_shipment(tx: Transaction, shipment_id: UUID) -> UUID | None:
@@ -80,17 +116,14 @@ async def means(tx: Transaction, order: OrderSnapshot) -> Means:
 
 async def fulfilment(tx: Transaction, order_id: UUID) -> Fulfilment | None:
     """What is being done for an order."""
-    row = await tx.sql.fetchrow(
-        "SELECT id, order_id, version, order_version, answered_cancel FROM fulfilment WHERE order_id = $1", order_id
-    )
+    row = await tx.sql.fetchrow(_FULFILMENT, order_id)
     if row is None:
         return None
-    found = Fulfilment(**dict(row))
-    shipments = await tx.sql.fetch("SELECT * FROM shipment WHERE order_id = $1 ORDER BY id", order_id)
-    if shipments:
-        lines = await _lines(tx, [each["id"] for each in shipments])
-        found.shipments = [shipment(each, lines) for each in shipments]
-    return found
+    lines = [{"shipment_id": each, "line_id": line, "quantity": quantity} for each, line, quantity in row["lines"]]
+    return Fulfilment(
+        *list(row.values())[:5],
+        [shipment(dict(zip(_SHIPMENT, each, strict=True)), lines) for each in row["shipments"]],
+    )
 
 
 async def _lines(tx: Transaction, shipments: Sequence[UUID]) -> Sequence[asyncpg.Record]:
@@ -99,7 +132,7 @@ async def _lines(tx: Transaction, shipments: Sequence[UUID]) -> Sequence[asyncpg
     )
 
 
-def shipment(row: asyncpg.Record, lines: Iterable[asyncpg.Record]) -> Shipment:
+def shipment(row: Row, lines: Iterable[Row]) -> Shipment:
     """A shipment from its row and the lines of several."""
     return Shipment(
         id=row["id"],
@@ -127,55 +160,34 @@ def shipment(row: asyncpg.Record, lines: Iterable[asyncpg.Record]) -> Shipment:
     )
 
 
-async def save(tx: Transaction, fulfilment: Fulfilment, changed: Sequence[Shipment]) -> None:
-    """Write a fulfilment and those of its shipments that are not what they were."""
+async def save(
+    tx: Transaction, fulfilment: Fulfilment, changed: Sequence[Shipment], refilled: Sequence[Shipment]
+) -> None:
+    """Write a fulfilment, its shipments that are not what they were, and the lines of those that were `refilled`."""
+    rows = [_row(each) for each in changed]
+    lines = [(each.id, line, quantity) for each in refilled for line, quantity in sorted(each.lines.items())]
     await tx.sql.execute(
-        """INSERT INTO fulfilment (id, order_id, version, order_version, answered_cancel) VALUES ($1, $2, $3, $4, $5)
-           ON CONFLICT (id) DO UPDATE SET version = excluded.version, order_version = excluded.order_version,
-               answered_cancel = excluded.answered_cancel""",
+        _SAVE,
         fulfilment.id,
         fulfilment.order_id,
         fulfilment.version,
         fulfilment.order_version,
         fulfilment.answered_cancel,
     )
-    for each in changed:
-        await _save_shipment(tx, fulfilment, each)
-    lines = [(each.id, line, quantity) for each in changed for line, quantity in sorted(each.lines.items())]
-    await tx.sql.execute("DELETE FROM shipment_line WHERE shipment_id = ANY($1::uuid[])", [each.id for each in changed])
-    await tx.sql.execute(
-        """INSERT INTO shipment_line (shipment_id, line_id, quantity)
-           SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])""",
-        [line[0] for line in lines],
-        [line[1] for line in lines],
-        [line[2] for line in lines],
-    )
+        *([row[name] for row in rows] for name in _SHIPMENT),
+        *([line[n] for line in lines] for n in range(3)),
+        [each.id for each in refilled],
 
 
-_SHIPMENT = (
-    "id", "fulfilment_id", "order_id", "depot", "kind", "courier", "account", "token", "state", "status", "cod_minor",
-    "cod_currency", "weight_g", "parcels", "asked", "bookings", "void", "sent_to", "awb", "link", "cost_minor",
-    "cost_currency", "failure",    "dispatched_at", "delivered_at",
-)  # fmt: skip
-_PLACES = ", ".join(f"${n + 1}" for n in range(len(_SHIPMENT)))
-_SAVE_SHIPMENT = (
-    f"INSERT INTO shipment ({', '.join(_SHIPMENT)}) VALUES ({_PLACES})"  # noqa: S608 - constants
-    f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _SHIPMENT[3:])}"
-)
-
-
-async def _save_shipment(tx: Transaction, fulfilment: Fulfilment, each: Shipment) -> None:
-    cash = each.cash_on_delivery
+def _row(each: Shipment) -> dict[str, Any]:
+    cash, cost = each.cash_on_delivery, each.cost
     given: dict[str, Any] = {
-        "fulfilment_id": fulfilment.id,
-        "order_id": fulfilment.order_id,
         "cod_minor": cash.minor if cash else None,
         "cod_currency": cash.currency if cash else None,
-        "cost_minor": each.cost.minor if each.cost else None,
-        "cost_currency": each.cost.currency if each.cost else None,
+        "cost_minor": cost.minor if cost else None,
+        "cost_currency": cost.currency if cost else None,
     }
-    values = [given[name] if name in given else getattr(each, name) for name in _SHIPMENT]
-    await tx.sql.execute(_SAVE_SHIPMENT, *values)
+    return {name: given[name] if name in given else getattr(each, name) for name in _SHIPMENT}
 
 
 async def next_number(tx: Transaction) -> tuple[int, datetime]:

@@ -18,6 +18,7 @@ from services.shipping.couriers.port import NotACallbackError
 from services.shipping.couriers.registry import Couriers, UnknownAccountError
 from services.shipping.domain import MOVING, Fulfilment, Said
 from services.shipping.shipment import Shipment
+from services.shipping.store import KnownOrder
 from services.shipping.tracking import store
 from services.shipping.tracking.domain import Seen, Status, whereabouts
 
@@ -42,9 +43,21 @@ async def take(
 ) -> Fulfilment | None:
     """Take in events of one shipment; None where all of them were known. What follows is told."""
     known = await shipments.locked_order(tx, order_id)
-    if known is None or not await store.keep(tx, shipment_id, [_clean(event) for event in events], source):
+    return await _learn(tx, known, shipment_id, events, source) if known else None
+
+
+async def _learn(
+    tx: Transaction,
+    known: KnownOrder,
+    shipment_id: UUID,
+    events: Sequence[Seen],
+    source: str,
+    found: Fulfilment | None = None,
+) -> Fulfilment | None:
+    told = await store.keep(tx, shipment_id, [_clean(event) for event in events], source)
+    if not told:
         return None
-    there = whereabouts(await store.told(tx, shipment_id))
+    there = whereabouts(told)
 
     def act(fulfilment: Fulfilment) -> list[Said]:
         shipment = fulfilment.shipment(shipment_id)
@@ -55,7 +68,7 @@ async def take(
         shipment.dispatched_at, shipment.delivered_at = there.dispatched_at, there.delivered_at
         return fulfilment.moved(shipment, before)
 
-    done = await handlers.advance(tx, known, act)
+    done = await handlers.advance(tx, known, act, found)
     if done is not None:
         shipment = done.shipment(shipment_id)
         if shipment.state in ENDED:
@@ -90,8 +103,8 @@ async def scan(tx: Transaction, order_id: UUID, shipment_id: UUID, event: Seen) 
         )
     if shipment.state not in MOVING:
         handlers.may_book(known.order)  # nothing is handed over while the order is held or asked to be cancelled
-    done = await take(tx, known.order.id, shipment_id, [replace(event, awb=shipment.awb or "")], "hand")
-    return done or found
+    event = replace(event, awb=shipment.awb or "")
+    return await _learn(tx, known, shipment_id, [event], "hand", found) or found
 
 
 def _may_be_scanned(shipment: Shipment, status: Status) -> bool:

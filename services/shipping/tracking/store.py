@@ -10,14 +10,20 @@ from libs.events.transaction import Transaction, new_id
 from services.shipping.tracking.domain import Seen, Status
 
 
-async def keep(tx: Transaction, shipment_id: UUID, events: Sequence[Seen], source: str) -> int:
-    """Store what was not known yet; how many events that were."""
+async def keep(
+    tx: Transaction, shipment_id: UUID, events: Sequence[Seen], source: str
+) -> list[tuple[Status, datetime]]:
+    """Store what was not known yet; all that was ever said about the shipment, or nothing where all was known."""
     rows = await tx.sql.fetch(
-        """INSERT INTO tracking_event (id, shipment_id, awb, code, status, text, location, occurred_at, source)
-           SELECT id, $1, awb, code, status, text, location, occurred_at, $9
-           FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
-               AS u (id, awb, code, status, text, location, occurred_at)
-           ON CONFLICT DO NOTHING RETURNING true""",
+        """WITH kept AS (
+               INSERT INTO tracking_event (id, shipment_id, awb, code, status, text, location, occurred_at, source)
+               SELECT id, $1, awb, code, status, text, location, occurred_at, $9
+               FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
+                   AS u (id, awb, code, status, text, location, occurred_at)
+               ON CONFLICT DO NOTHING RETURNING status, occurred_at
+           )
+           SELECT true AS is_new, status, occurred_at FROM kept
+           UNION ALL SELECT false, status, occurred_at FROM tracking_event WHERE shipment_id = $1""",
         shipment_id,
         [new_id() for _ in events],
         [event.awb for event in events],
@@ -28,12 +34,8 @@ async def keep(tx: Transaction, shipment_id: UUID, events: Sequence[Seen], sourc
         [event.occurred_at for event in events],
         source,
     )
-    return len(rows)
-
-
-async def told(tx: Transaction, shipment_id: UUID) -> list[tuple[Status, datetime]]:
-    """All that was ever said about a shipment."""
-    rows = await tx.sql.fetch("SELECT status, occurred_at FROM tracking_event WHERE shipment_id = $1", shipment_id)
+    if not any(row["is_new"] for row in rows):
+        return []
     return [(Status(row["status"]), row["occurred_at"]) for row in rows]
 
 
