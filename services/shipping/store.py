@@ -15,7 +15,6 @@ from libs.events.transaction import Transaction, new_id
 from services.shipping.domain import Fulfilment
 from services.shipping.shipment import Means, Shipment, Void
 
-
 Row = Mapping[str, Any]
 _ORDER = "SELECT snapshot::text, person::text FROM known_order WHERE order_id = $1"
 _SHIPMENT = {
@@ -53,6 +52,7 @@ WITH head AS (
 INSERT INTO shipment_line AS l (shipment_id, line_id, quantity) SELECT * FROM given
 ON CONFLICT (shipment_id, line_id) DO UPDATE SET quantity = excluded.quantity WHERE l.quantity <> excluded.quantity
 """  # noqa: S608 - constants
+
 
 @dataclass(frozen=True, slots=True)
 class KnownOrder:
@@ -173,10 +173,10 @@ async def save(
         fulfilment.version,
         fulfilment.order_version,
         fulfilment.answered_cancel,
-    )
         *([row[name] for row in rows] for name in _SHIPMENT),
         *([line[n] for line in lines] for n in range(3)),
         [each.id for each in refilled],
+    )
 
 
 def _row(each: Shipment) -> dict[str, Any]:
