@@ -15,6 +15,9 @@ from libs.service.testing import running
 from tests.databases import Databases
 from tests.service.strangers.door import ISSUER, Door, jwks
 
+QUICK = {"payments": {"outcome_within": "PT0.1S"}, "shipping": {"wait_for_courier": 0.1}}
+"""What would be waited for is not there anyway."""
+
 
 async def make_topics(url: str) -> None:
     bus = open_bus(url)
@@ -30,7 +33,9 @@ async def opened(name: str, database: Databases, tmp_path: Path) -> AsyncIterato
     limits = {"requests_burst": 1_000_000, "public_burst": 1_000_000}
     service = import_module(f"services.{name}.__main__").service
     sql = await asyncpg.connect(url)
-    async with running(service, url, bus_url, parts=("api",), body_within="PT1S", **settings, **limits) as api:
+    async with running(
+        service, url, bus_url, parts=("api",), body_within="PT1S", **settings, **limits, **QUICK.get(name, {})
+    ) as api:
         yield Door(name, api, sql, (await api.get("/openapi.json")).json())
     await sql.close()
 
