@@ -1,13 +1,14 @@
-"""`python -m deploy.manifests`: write compose.yaml and k8s/base anew; `--check` only compares."""
+"""`python -m deploy.manifests`: write compose.yaml, k8s/base, alerts and board anew; `--check` only compares."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from deploy.manifests import compose, kubernetes
+from deploy.manifests import alerts, board, compose, kubernetes
 
 DEPLOY = Path(__file__).parent.parent
 HEAD = "# Written by `make docs` from deploy/system.py; change that, or deploy/manifests.\n"
@@ -33,7 +34,9 @@ def written() -> dict[Path, str]:
     }
     found |= {Path("k8s/base") / name: manifests for name, manifests in kubernetes.files().items()}
     found[Path("k8s/overlays/example/ingress.yaml")] = kubernetes.ingress()
-    return {DEPLOY / path: HEAD + _dumped(manifests) for path, manifests in found.items()}
+    found[Path("prometheus/alerts.yaml")] = [alerts.rules()]
+    texts = {DEPLOY / path: HEAD + _dumped(manifests) for path, manifests in found.items()}
+    return texts | {DEPLOY / "grafana" / "comanda.json": json.dumps(board.board(), indent=1) + "\n"}
 
 
 def stale() -> dict[Path, str]:

@@ -15,7 +15,9 @@ from libs.service.settings import ServiceSettings, variables
 PORT = 8000  # of the API, or of health and metrics, in every container
 USER = 10001
 API = Path(__file__).parent.parent.parent / "docs" / "api"
-OPTIONAL_SECRETS = frozenset({"PAYMENTS_PAYPAL_CLIENT_SECRET", "NOTIFICATIONS_SMTP_PASSWORD"})
+OPTIONAL_SECRETS = frozenset(
+    {"PAYMENTS_PAYPAL_CLIENT_SECRET", "SHIPPING_SECRETS_KEY_BEFORE", "NOTIFICATIONS_SMTP_PASSWORD"}
+)
 SECRET_FOLDER = "/run/secrets/comanda"  # noqa: S105 - a path
 
 

@@ -5,7 +5,7 @@ import hashlib
 import json
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from services.shipping.settings import Settings
 
@@ -19,7 +19,9 @@ class Seal:
 
     def __init__(self, settings: Settings) -> None:
         given = settings.secrets_key.get_secret_value() if settings.secrets_key else "development"
-        self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"comanda shipping " + given.encode()).digest()))
+        before = settings.secrets_key_before
+        self._newest = _fernet(given)
+        self._fernet = MultiFernet([self._newest, *([_fernet(before.get_secret_value())] if before else ())])
 
     def close(self, content: Any) -> bytes:
         """Seal anything JSON is made of."""
@@ -33,3 +35,17 @@ class Seal:
             return json.loads(self._fernet.decrypt(bytes(sealed)))
         except InvalidToken as error:
             raise SealBrokenError("sealed with another SHIPPING_SECRETS_KEY") from error
+
+    def renewed(self, sealed: bytes | None) -> bytes | None:
+        """The same, sealed with the newest key; unchanged when it is already."""
+        if sealed is None:
+            return None
+        try:
+            self._newest.decrypt(bytes(sealed))
+        except InvalidToken:
+            return self.close(self.open(sealed))
+        return bytes(sealed)
+
+
+def _fernet(key: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"comanda shipping " + key.encode()).digest()))

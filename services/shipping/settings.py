@@ -16,6 +16,7 @@ class Settings(ServiceSettings):
 
     public_url: Annotated[str, Field(pattern=r"^(https?://.*)?$")] = ""  # where customers follow parcels; empty: here
     secrets_key: SecretStr | None = None  # seals couriers' credentials and callback secrets in the database
+    secrets_key_before: SecretStr | None = None  # while keys change: what it sealed is opened, and sealed anew
     fan_base_url: Annotated[str, Field(pattern=r"^https?://")] = "https://api.fancourier.ro"
     courier_timeout: timedelta = timedelta(seconds=10)
     call_lease: timedelta = timedelta(seconds=30)

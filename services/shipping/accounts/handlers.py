@@ -7,7 +7,7 @@ import asyncpg
 
 from libs.events.transaction import Transaction, new_id
 from libs.service.call import check_version
-from libs.service.problems import Conflict, NotFound
+from libs.service.problems import Conflict, Invalid, NotFound
 from services.shipping.accounts import store
 from services.shipping.sealing import Seal
 
@@ -16,7 +16,8 @@ LIVE_SECRETS = 2
 
 
 async def create(tx: Transaction, seal: Seal, code: str, courier: str, values: dict[str, Any]) -> asyncpg.Record:
-    """A new account; Conflict when the code is taken."""
+    """A new account; Conflict when the code is taken, Invalid when the courier needs more."""
+    _require_complete(courier, values, has_credentials=False)
     if not await store.insert(tx, new_id(), code, courier):
         raise Conflict(f"there is a courier account {code} already")
     return await _write(tx, seal, code, values)
@@ -30,7 +31,16 @@ async def replace(
     if row is None:
         raise NotFound
     check_version(row["version"], if_match)
+    _require_complete(row["courier"], values, has_credentials=row["credentials"] is not None)
     return await _write(tx, seal, code, values)
+
+
+def _require_complete(courier: str, values: dict[str, Any], *, has_credentials: bool) -> None:
+    """Invalid, naming the field, where the courier could not be asked with such an account."""
+    if courier == "fan" and values["credentials"] is None and not has_credentials:
+        raise Invalid("FAN needs it", field="credentials")
+    if courier == "fan" and values["options"].get("client_id") is None:
+        raise Invalid("FAN needs it", field="options.client_id")
 
 
 async def _write(tx: Transaction, seal: Seal, code: str, values: dict[str, Any]) -> asyncpg.Record:
@@ -47,3 +57,15 @@ async def new_callback_secret(tx: Transaction, seal: Seal, code: str) -> str:
     secret = secrets.token_urlsafe(32)
     await store.add_callback_secret(tx, code, seal.close(secret), LIVE_SECRETS)
     return secret
+
+
+async def seal_anew(tx: Transaction, seal: Seal) -> int:
+    """Seal everything with the newest key; how many accounts had something sealed with the one before."""
+    done = 0
+    for row in await store.sealed(tx):
+        credentials = seal.renewed(row["credentials"])
+        callbacks = [seal.renewed(each) for each in row["callback_secrets"]]
+        if (credentials, callbacks) != (row["credentials"], row["callback_secrets"]):
+            await store.seal(tx, row["id"], credentials, callbacks)
+            done += 1
+    return done

@@ -139,9 +139,6 @@ async def account(code: Code, call: READ, response: Response) -> AccountOut:
 @router.post("", status_code=201, response_model=AccountOut, responses=documented(Conflict, Invalid, *DENIED))
 async def create_account(body: NewAccountIn, call: WRITE) -> Response:
     """Add a courier account."""
-    if body.courier == "fan" and (body.credentials is None or body.options.client_id is None):
-        field = "credentials" if body.credentials is None else "options.client_id"
-        raise Invalid("FAN needs it", field=field)
     async with call.uow() as tx:
         row = await handlers.create(tx, Seal(call.context.settings), body.code, body.courier, body.values())
         return call.answer(AccountOut.of(row), status=201, etag=row["version"])

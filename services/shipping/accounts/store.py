@@ -76,3 +76,20 @@ async def add_callback_secret(tx: Transaction, code: str, sealed: bytes, live: i
 async def active(tx: Transaction) -> Sequence[str]:
     """The codes of active accounts."""
     return [row["code"] for row in await tx.sql.fetch("SELECT code FROM courier_account WHERE active ORDER BY code")]
+
+
+async def sealed(tx: Transaction) -> Sequence[asyncpg.Record]:
+    """What is sealed of every account, locked."""
+    return await tx.sql.fetch(  # type: ignore[no-any-return]
+        "SELECT id, credentials, callback_secrets FROM courier_account ORDER BY id FOR UPDATE"
+    )
+
+
+async def seal(tx: Transaction, account_id: UUID, credentials: bytes | None, callbacks: Sequence[bytes | None]) -> None:
+    """The same contents under another seal: nothing that a version would tell."""
+    await tx.sql.execute(
+        "UPDATE courier_account SET credentials = $2, callback_secrets = $3 WHERE id = $1",
+        account_id,
+        credentials,
+        callbacks,
+    )
