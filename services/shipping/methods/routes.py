@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 import asyncpg
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints, ValidationInfo, field_validator
 
 from libs.contracts.common import Money
 from libs.contracts.orders import DeliveryKind
@@ -47,16 +47,27 @@ class MethodIn(Body):
     book_when_confirmed: bool = Field(default=True, description="Ask for the AWB as soon as an order is confirmed.")
     companies_only: bool = False
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        amounts = [amount for amount in (self.price, self.free_from) if amount is not None]
-        if any(amount.minor < 0 for amount in amounts):
-            raise ValueError("a price is not negative")
-        if len({amount.currency for amount in amounts}) > 1:
-            raise ValueError("price and free_from are in one currency")
-        if self.kind is DeliveryKind.PICKUP and self.account is not None:
+    @field_validator("account")
+    @classmethod
+    def _somebody_brings_it(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("kind") is DeliveryKind.PICKUP:
             raise ValueError("goods that are picked up need no courier account")
-        return self
+        return value
+
+    @field_validator("price", "free_from")
+    @classmethod
+    def _is_no_gift(cls, value: Money | None) -> Money | None:
+        if value is not None and value.minor < 0:
+            raise ValueError("is not negative")
+        return value
+
+    @field_validator("free_from")
+    @classmethod
+    def _is_in_the_same_currency(cls, value: Money | None, info: ValidationInfo) -> Money | None:
+        price = info.data.get("price")
+        if value is not None and price is not None and price.currency != value.currency:
+            raise ValueError("is in the currency of the price")
+        return value
 
     def values(self) -> dict[str, Any]:
         """As its columns."""

@@ -45,9 +45,9 @@ async def test_a_delivery_method_is_told_as_a_full_row(world: World) -> None:
     ("change", "field"),
     [
         ({"account": "nobody"}, "account"),
-        ({"kind": "pickup"}, ""),
-        ({"price": {"amount": "-1.00", "currency": "RON"}}, ""),
-        ({"free_from": {"amount": "1.00", "currency": "EUR"}}, ""),
+        ({"kind": "pickup"}, "account"),
+        ({"price": {"amount": "-1.00", "currency": "RON"}}, "price"),
+        ({"free_from": {"amount": "1.00", "currency": "EUR"}}, "free_from"),
         ({"names": {}}, "names"),
         ({"colour": "red"}, "colour"),
         ({"code": "No Spaces"}, "code"),
@@ -56,7 +56,7 @@ async def test_a_delivery_method_is_told_as_a_full_row(world: World) -> None:
 async def test_a_wrong_method_is_refused_by_its_field(world: World, change: dict[str, Any], field: str) -> None:
     reply = await world.api.post("/v1/delivery-methods", json=METHOD | change)
     assert reply.status_code == 422
-    assert field in str(reply.json())
+    assert [error["field"] for error in reply.json()["errors"]] == [field]
     assert (await world.api.get("/v1/delivery-methods/express")).status_code == 404
 
 
@@ -68,6 +68,20 @@ async def test_a_code_is_given_once(world: World) -> None:
     codes = [each["code"] for each in [*listed["items"], *rest["items"]]]
     assert codes == sorted(codes)
     assert "express" in codes
+
+
+async def test_an_account_without_what_its_courier_asks_for_is_refused_when_made_and_when_changed(world: World) -> None:
+    known = (await world.api.get("/v1/courier-accounts/fan1")).json()
+    whole = {"sender": known["sender"], "options": known["options"], "active": True}
+    new = {"code": "fan9", "courier": "fan", "credentials": {"username": "a", "password": "b"}, **whole}
+    for path, method, change, field in (
+        ("", "POST", new | {"credentials": None}, "credentials"),
+        ("", "POST", new | {"options": {}}, "options.client_id"),
+        ("/fan1", "PUT", whole | {"options": {}}, "options.client_id"),
+    ):
+        reply = await world.api.request(method, f"/v1/courier-accounts{path}", json=change)
+        assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, field), reply.text
+    assert (await world.api.put("/v1/courier-accounts/fan1", json=whole)).status_code == 200
 
 
 async def test_secrets_go_in_and_never_come_out(world: World) -> None:
