@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 
 from deploy.child import CannotStartError
+from deploy.roles import grants
 from deploy.system import DATABASES, EVENTS, EXTENSIONS, PROCESSES, Database
 
 
@@ -57,19 +58,10 @@ async def _create_database(admin: asyncpg.Connection, database: Database) -> Non
 
 
 async def _grant(admin_url: str, database: Database) -> None:
-    """The owner may do everything, a user may use every table; the rest may not even connect."""
     connection = await _connect(f"{admin_url.rsplit('/', 1)[0]}/{database.name}")
     try:
-        await connection.execute(f'REVOKE ALL ON DATABASE "{database.name}" FROM PUBLIC')
-        await connection.execute(f'GRANT ALL ON DATABASE "{database.name}" TO "{database.role}"')
-        await connection.execute(f'GRANT ALL ON SCHEMA public TO "{database.role}"')
-        for user in database.users:
-            await connection.execute(f'GRANT CONNECT, TEMPORARY ON DATABASE "{database.name}" TO "{user}"')
-            for kind in ("TABLES", "SEQUENCES", "FUNCTIONS"):
-                await connection.execute(
-                    f'ALTER DEFAULT PRIVILEGES FOR ROLE "{database.role}" IN SCHEMA public '
-                    f'GRANT ALL ON {kind} TO "{user}"'
-                )
+        for statement in grants(database):
+            await connection.execute(statement)
     finally:
         await connection.close()
 

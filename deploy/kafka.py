@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from deploy.child import CannotStartError, Child, free_port, require_free, wait_
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 OLDEST_JAVA = 17
+MECHANISM = "SCRAM-SHA-512"
 HOW_TO = "On Debian: apt-get install openjdk-17-jre-headless maven"
 
 
@@ -32,14 +34,24 @@ class Kafka:
     """A cluster of our own under `directory`. A context manager: running inside, stopped outside.
 
     Port 0 takes free ones; otherwise broker n listens on `port + 2n` and its controller on the next.
+    `users` (name to password): clients log in by SCRAM, and may do what ACLs grant them; `admin` may do everything.
     """
 
     def __init__(
-        self, directory: Path, *, lib: Path, brokers: int = 1, port: int = 0, log: Path | None = None, heap: str = ""
+        self,
+        directory: Path,
+        *,
+        lib: Path,
+        brokers: int = 1,
+        port: int = 0,
+        log: Path | None = None,
+        heap: str = "",
+        users: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory
         self.lib = lib
         self.fixed = bool(port)
+        self.users = dict(users or {})
         self.ports = [
             Ports(port + 2 * n, port + 2 * n + 1) if port else Ports(free_port(), free_port()) for n in range(brokers)
         ]
@@ -134,8 +146,25 @@ class Kafka:
             "group.initial.rebalance.delay.ms": 0,
             "log.cleaner.dedupe.buffer.size": 8_388_608,
             "log.index.size.max.bytes": 1_048_576,
-        }
+        } | (self._guard(ports) if self.users else {})
         return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+    def _guard(self, ports: Ports) -> dict[str, object]:
+        """Logins by SCRAM, and an authorizer that refuses what no ACL grants; the controllers' listener is our own."""
+        login = f'username="admin" password="{self.users["admin"]}"'
+        return {
+            "listeners": f"SASL_PLAINTEXT://127.0.0.1:{ports.clients},CONTROLLER://127.0.0.1:{ports.controller}",
+            "advertised.listeners": f"SASL_PLAINTEXT://127.0.0.1:{ports.clients}",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT",
+            "security.inter.broker.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism.inter.broker.protocol": MECHANISM,
+            "sasl.enabled.mechanisms": MECHANISM,
+            f"listener.name.sasl_plaintext.{MECHANISM.lower()}.sasl.jaas.config": (
+                f"org.apache.kafka.common.security.scram.ScramLoginModule required {login};"
+            ),
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:admin;User:ANONYMOUS",
+        }
 
     def _format(self, n: int) -> None:
         """Write the broker's settings, and make its storage when there is none."""
@@ -144,6 +173,8 @@ class Kafka:
         if (self.directory / f"broker{n + 1}" / "meta.properties").exists():
             return
         command = ["java", *self._classpath(), "kafka.tools.StorageTool", "format", "-t", self._cluster_id()]
+        for name, password in self.users.items():
+            command += ["--add-scram", f"{MECHANISM}=[name={name},password={password}]"]
         done = subprocess.run([*command, "-c", str(settings)], capture_output=True, text=True, check=False)
         if done.returncode:
             raise CannotStartError(f"Kafka's storage cannot be made:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")

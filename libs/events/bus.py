@@ -159,5 +159,11 @@ class Bus(Protocol):
     async def identity(self) -> str:
         """Which log this is: `kafka:<cluster id>` or `postgres:<system identifier>/<database>`."""
 
+    async def unguarded(self) -> list[str]:
+        """Why this login is not held to what its service may do, in sentences; BusUnavailableError when away.
+
+        The embedded log is one database that its services share: there it is always empty.
+        """
+
     async def close(self) -> None:
         """Let go of every connection."""

@@ -15,7 +15,7 @@ import httpx
 from libs.events.bus import Bus
 from libs.events.open_bus import open_bus
 from libs.events.transaction import UnitOfWork
-from libs.service import logs, telemetry
+from libs.service import logs, rights, telemetry
 from libs.service.auth import Authentication
 from libs.service.migrations import migrate
 from libs.service.parts import PARTS, parts_of, run_parts, serve_health
@@ -84,8 +84,15 @@ async def _serve(service: Service[Any], settings: ServiceSettings, names: Sequen
         parts = parts_of(service, context, names)
         if "api" not in names and settings.port:
             parts["health"] = lambda stop: serve_health(service, context, stop)
-        fine = await run_parts(parts, stop, settings.stop_within)
-        leaving.cancel()
+        try:
+            if settings.mode == "production" and not await rights.looked_at(context):
+                parts["rights"] = lambda stop: rights.look_at_last(context, stop)
+            fine = await run_parts(parts, stop, settings.stop_within)
+        except rights.TooMuchError as error:
+            print(f"{service.name} cannot start:\n{error}", file=sys.stderr)  # noqa: T201 - a person reads it
+            return 2
+        finally:
+            leaving.cancel()
     log.info("stopped", extra={"in_order": fine})
     return 0 if fine else 1
 

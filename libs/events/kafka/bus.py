@@ -14,6 +14,7 @@ from aiokafka.structs import TopicPartition as KafkaPlace
 from libs.events.bus import Difference, Outcome, Outgoing, Record, Topic, TopicPartition
 from libs.events.bus_settings import MAX_RECORD_BYTES, BusSettings
 from libs.events.kafka import topics as kafka_topics
+from libs.events.kafka.acls import unguarded
 from libs.events.kafka.connection import administrator, available, connection
 from libs.events.kafka.publisher import Publisher
 from libs.events.kafka.subscription import KafkaSubscription, record_of
@@ -84,6 +85,11 @@ class KafkaBus:
         """See Bus."""
         async with self._admin() as admin:
             return f"kafka:{(await admin.describe_cluster())['cluster_id']}"
+
+    async def unguarded(self) -> list[str]:
+        """See Bus."""
+        async with self._admin() as admin:
+            return await unguarded(admin)
 
     async def close(self) -> None:
         """See Bus."""

@@ -126,6 +126,10 @@ class PostgresBus:
             query = "SELECT system_identifier || '/' || current_database() FROM pg_control_system()"
             return f"postgres:{await connection.fetchval(query)}"
 
+    async def unguarded(self) -> list[str]:
+        """See Bus."""
+        return []
+
     async def close(self) -> None:
         """See Bus."""
         await self._trimmer.close()

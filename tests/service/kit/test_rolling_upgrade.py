@@ -2,11 +2,13 @@
 
 import asyncio
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from libs.service import migrations
 from libs.service.migrations import migrate
@@ -59,7 +61,7 @@ async def test_a_process_of_before_the_upgrade_stays_ready_on_the_new_schema(
 
 
 async def test_a_process_of_after_the_upgrade_is_not_ready_on_the_old_schema(sample_url: str, newer: Path) -> None:
-    engine = migrations.create_async_engine(sample_url.replace("postgresql", "postgresql+asyncpg", 1))
+    engine = create_async_engine(sample_url.replace("postgresql", "postgresql+asyncpg", 1))
     assert not await migrations.is_current(engine, newer)
     await migrate(sample_url, newer)
     assert await migrations.is_current(engine, newer)
@@ -77,7 +79,7 @@ async def test_a_migration_that_waits_for_a_table_lets_the_traffic_pass(
     sample_url: str, newer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long report holds the table; the migration's ALTER must not make everybody else wait behind it."""
-    monkeypatch.setattr(migrations, "LOCK_WITHIN", migrations.timedelta(milliseconds=300))
+    monkeypatch.setattr(migrations, "LOCK_WITHIN", timedelta(milliseconds=300))
     long, traffic = await asyncpg.connect(sample_url), await asyncpg.connect(sample_url)
     reading = long.transaction()
     await reading.start()
@@ -103,7 +105,7 @@ async def test_a_migration_that_waits_for_a_table_lets_the_traffic_pass(
 async def test_a_migration_that_never_gets_its_table_fails_and_leaves_nothing(
     sample_url: str, newer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrations, "LOCK_WITHIN", migrations.timedelta(milliseconds=50))
+    monkeypatch.setattr(migrations, "LOCK_WITHIN", timedelta(milliseconds=50))
     monkeypatch.setattr(migrations, "TRIES", 2)
     long = await asyncpg.connect(sample_url)
     async with long.transaction():
