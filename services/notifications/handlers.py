@@ -23,9 +23,11 @@ async def order_said(tx: Transaction, event: OrderFact, fact: UUID) -> None:
     """Keep what letters need of the order, and write those this fact asks for, now or once its channel is known."""
     if event.order.historic:
         return
-    await store.learn_order(tx, event)
+    waited_for = await store.learn_order(tx, event)
     if type(event) in ASKED_BY:
         await write_about_order(tx, event, fact)
+    if not waited_for:
+        return
     for waiting in await store.no_longer_waiting(tx, f"order {event.order.id}"):
         await payment_said(tx, PaymentPending.model_validate_json(waiting["fact"]), waiting["id"])
 

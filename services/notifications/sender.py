@@ -18,6 +18,7 @@ from libs.contracts.notifications import NotificationSent
 from libs.events.transaction import Transaction, UnitOfWork
 from libs.service.outside import Answer, Failed, OutsideCalls, Row, Succeeded, Unknown, Wait
 from services.notifications import handlers, store
+from services.notifications.connections import Lines
 from services.notifications.domain import MAIL
 from services.notifications.mail import host_of, mail_of
 from services.notifications.settings import Settings
@@ -30,12 +31,13 @@ _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 
 
 class Sender:
-    """Speaks SMTP, one connection a mail."""
+    """Speaks SMTP. A connection is kept for the next mail only after the server has taken one."""
 
     def __init__(self, uow: UnitOfWork, settings: Settings) -> None:
         """`calls` holds the loops; nothing is connected yet."""
         self.settings = settings
         self._tls = ssl.create_default_context(cafile=settings.smtp_ca_file) if settings.smtp_tls != "none" else None
+        self._lines = Lines(self._client)
         self.calls = OutsideCalls(
             uow,
             "message",
@@ -60,22 +62,20 @@ class Sender:
             bounces, recipient, content = mail_of(row, self.settings.mail_from)
         except ValueError:
             return Failed(handlers.NO_ADDRESS)
-        client = self._client()
         try:
-            try:
-                await client.connect()
-                await _introduce(client, bounces, recipient)
-            except (SMTPException, OSError) as error:
-                return before_content(error)
-            try:
-                await client.data(content)
-            except SMTPResponseException as error:
-                return Failed(reason_of(error)) if error.code >= PERMANENT else Wait(reason=reason_of(error))
-            except (SMTPException, OSError) as error:
-                return Unknown(type(error).__name__)
-            return Succeeded()
+            line = await self._lines.opened()
+        except (SMTPException, OSError) as error:
+            return before_content(error)
+        taken = False
+        try:
+            answer = await _handed_over(line.client, bounces, recipient, content)
+            taken = isinstance(answer, Succeeded)
         finally:
-            client.close()
+            if taken:
+                self._lines.give_back(line)
+            else:
+                line.client.close()
+        return answer
 
     async def record(self, tx: Transaction, row: Row, answer: Answer) -> None:
         """Say what became of it, in facts without its text or recipient."""
@@ -106,6 +106,20 @@ class Sender:
             start_tls=settings.smtp_tls == "starttls",
             tls_context=self._tls,
         )
+
+
+async def _handed_over(client: aiosmtplib.SMTP, sender: str, recipient: str, content: bytes) -> Answer:
+    try:
+        await _introduce(client, sender, recipient)
+    except (SMTPException, OSError) as error:
+        return before_content(error)
+    try:
+        await client.data(content)
+    except SMTPResponseException as error:
+        return Failed(reason_of(error)) if error.code >= PERMANENT else Wait(reason=reason_of(error))
+    except (SMTPException, OSError) as error:
+        return Unknown(type(error).__name__)
+    return Succeeded()
 
 
 async def _introduce(client: aiosmtplib.SMTP, sender: str, recipient: str) -> None:

@@ -1,6 +1,7 @@
 """Every statement of notifications."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -105,28 +106,38 @@ async def channel(tx: Transaction, code: str) -> ChannelChanged | None:
     if fact is None:
         await tx.sql.execute("INSERT INTO known_channel (code, version) VALUES ($1, 0) ON CONFLICT DO NOTHING", code)
         fact = await tx.sql.fetchval("SELECT fact FROM known_channel WHERE code = $1 FOR UPDATE", code)
-    return ChannelChanged.model_validate_json(fact) if fact else None
+    return _channel(fact) if fact else None
 
 
-async def learn_order(tx: Transaction, event: OrderFact) -> None:
-    """Keep the newest state of an order, as far as letters need it."""
+@lru_cache(64)
+def _channel(fact: str) -> ChannelChanged:
+    return ChannelChanged.model_validate_json(fact)
+
+
+async def learn_order(tx: Transaction, event: OrderFact) -> bool:
+    """Keep the newest state of an order, as far as letters need it; whether a fact may have waited for it."""
     order, person = event.order, event.person
     company = person.company.name if person and person.company else None
-    await tx.sql.execute(
-        """INSERT INTO known_order (id, version, number, channel, language, historic, email, name)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-           ON CONFLICT (id) DO UPDATE SET version = excluded.version, number = excluded.number,
-               channel = excluded.channel, language = excluded.language, historic = excluded.historic,
-               email = excluded.email, name = excluded.name
-           WHERE known_order.version < excluded.version""",
-        order.id,
-        order.version,
-        order.number,
-        order.channel,
-        order.language,
-        order.historic,
-        person.email if person else None,
-        (person.name or company) if person else None,
+    return bool(
+        await tx.sql.fetchval(
+            """WITH kept AS (
+                   INSERT INTO known_order AS k (id, version, number, channel, language, historic, email, name)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                   ON CONFLICT (id) DO UPDATE SET version = excluded.version, number = excluded.number,
+                       channel = excluded.channel, language = excluded.language, historic = excluded.historic,
+                       email = excluded.email, name = excluded.name
+                   WHERE k.version < excluded.version
+               )
+               SELECT NOT EXISTS (SELECT FROM known_order WHERE id = $1 AND version > 0)""",  # who knew it did not wait
+            order.id,
+            order.version,
+            order.number,
+            order.channel,
+            order.language,
+            order.historic,
+            person.email if person else None,
+            (person.name or company) if person else None,
+        )
     )
 
 

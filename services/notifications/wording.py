@@ -48,10 +48,13 @@ def words(language: str) -> Values:
 
 def one_line(text: str) -> str:
     """The text without control characters and line breaks, blanks drawn together, no-break spaces kept."""
-    plain = "".join(c if c.isprintable() or c in NO_BREAK else " " for c in text)
+    plain = text
+    if not text.isprintable():
+        plain = "".join(c if c.isprintable() or c in NO_BREAK else " " for c in text)
     return " ".join(part for part in plain.split(" ") if part)
 
 
+@lru_cache(maxsize=4096)
 def money(amount: Money, language: str) -> str:
     """As a reader of that language writes an amount."""
     decimals = Decimal(amount.amount)
