@@ -112,6 +112,7 @@ class System:
             self.state.write_environment(self.environment.of_operator())
             await self._start_servers()
             await _all(self._prepare(), self._start(self.stand_ins))
+            await self.before_services()
             await self._start(self.services)
         except BaseException:
             await self.stop()
@@ -120,6 +121,26 @@ class System:
             keeping = keep_running(self.members, self.say, held=self.held, longest=self.longest_wait)
             self._keeper = asyncio.create_task(keeping, name="keeper")
         return self
+
+    async def before_services(self) -> None:
+        """Servers and stand-ins are there, databases and topics are prepared; a restore does its part here."""
+
+    async def run(self, name: str, module: list[str], env: Mapping[str, str]) -> str:
+        """Run a command to its end; what it printed. CannotStartError with that when it ends badly."""
+        log = self.state.log(name)
+        with log.open("wb") as output:
+            running = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", *module, stdout=output, stderr=output, env=dict(env), cwd=CHECKOUT
+            )
+            try:
+                code = await running.wait()
+            except asyncio.CancelledError:
+                running.kill()
+                raise
+        text = log.read_text(errors="replace")
+        if code:
+            raise CannotStartError(f"{' '.join(module)} failed:\n{text[-4000:]}")
+        return text
 
     async def stop(self) -> None:
         """Stop everything cleanly, in the reverse order."""
@@ -200,22 +221,7 @@ class System:
     async def _prepare(self) -> None:
         """Bring every database to its service's newest schema, and make the topics."""
         names = [process.name for process in self.processes]
-        await self._run("prepare", ["deploy.prepare", *names], self.environment.of_operator())
-
-    async def _run(self, name: str, module: list[str], env: Mapping[str, str]) -> None:
-        """Run a command to its end."""
-        log = self.state.log(name)
-        with log.open("wb") as output:
-            running = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", *module, stdout=output, stderr=output, env=dict(env), cwd=CHECKOUT
-            )
-            try:
-                code = await running.wait()
-            except asyncio.CancelledError:
-                running.kill()
-                raise
-        if code:
-            raise CannotStartError(f"{' '.join(module)} failed:\n{log.read_text(errors='replace')[-4000:]}")
+        await self.run("prepare", ["deploy.prepare", *names], self.environment.of_operator())
 
     async def _start(self, children: Mapping[str, Child]) -> None:
         for child in children.values():

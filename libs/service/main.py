@@ -1,4 +1,4 @@
-"""A service's process: `all`, or one of its parts `api`, `worker`, `relay`; and `migrate`."""
+"""A service's process: `all`, or one of its parts `api`, `worker`, `relay`; `migrate`; and `restore`."""
 
 import argparse
 import asyncio
@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -15,7 +15,7 @@ import httpx
 from libs.events.bus import Bus
 from libs.events.open_bus import open_bus
 from libs.events.transaction import UnitOfWork
-from libs.service import logs, rights, telemetry
+from libs.service import logs, restoring, rights, telemetry
 from libs.service.auth import Authentication
 from libs.service.migrations import migrate
 from libs.service.parts import PARTS, parts_of, run_parts, serve_health
@@ -26,10 +26,17 @@ log = logging.getLogger(__name__)
 
 
 def main(service: Service[Any], arguments: Sequence[str] | None = None) -> int:
-    """Run `python -m services.NAME [all|api|worker|relay|migrate]`; the exit code is 0 only after an ordered stop."""
+    """Run `python -m services.NAME [all|api|worker|relay|migrate|restore]`; 0 only after an ordered stop."""
     parser = argparse.ArgumentParser(prog=f"python -m services.{service.name}")
-    parser.add_argument("part", nargs="?", default="all", choices=("all", *PARTS, "migrate"))
-    part = parser.parse_args(arguments).part
+    parser.add_argument("part", nargs="?", default="all", choices=("all", *PARTS, "migrate", "restore"))
+    parser.add_argument(
+        "--since", type=datetime.fromisoformat, help="restore: when the backup was begun, with its zone"
+    )
+    parser.add_argument("--again", action="store_true", help="restore: only read once more what others did since")
+    options = parser.parse_args(arguments)
+    part = options.part
+    if part == "restore" and (options.since is None or options.since.tzinfo is None):
+        parser.error("restore needs --since, such as 2026-11-22T03:00:00+00:00")
     try:
         settings = load(service.settings)
     except SettingsError as error:
@@ -39,6 +46,8 @@ def main(service: Service[Any], arguments: Sequence[str] | None = None) -> int:
     if part == "migrate":
         asyncio.run(migrate(settings.database_url, service.migrations))
         return 0
+    if part == "restore":
+        return asyncio.run(_restore(service, settings, options.since, again=options.again))
     telemetry.start_tracing(service.name)
     try:
         return _loop()(_serve(service, settings, PARTS if part == "all" else (part,)))
@@ -68,6 +77,24 @@ async def opened(
             if bus is None:
                 await used.close()
             await uow.close()
+
+
+async def _restore(service: Service[Any], settings: ServiceSettings, since: datetime, *, again: bool) -> int:
+    """Before anything of the service starts on a database that was put back; 1 where something could not be read."""
+    lines: list[str] = []
+    try:
+        if not again:
+            lines += await restoring.begin(settings.database_url, service.name, since, service.calls)
+        async with opened(service, settings) as context:
+            found = await service.restore(context, since)
+    except restoring.StillRunningError as busy:
+        print(busy, file=sys.stderr)  # noqa: T201 - a person reads it
+        return 2
+    for line in (*lines, *found.lines):
+        print(f"{service.name}: {line}")  # noqa: T201 - a person reads it
+    if found.left:
+        print(f"{service.name}: {found.left} could not be read: run it with --again")  # noqa: T201
+    return 1 if found.left else 0
 
 
 async def _serve(service: Service[Any], settings: ServiceSettings, names: Sequence[str]) -> int:

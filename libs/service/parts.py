@@ -17,7 +17,7 @@ from libs.events.errors import Kind, backoff, kind_of
 from libs.events.relay import Relay
 from libs.events.waker import Waker
 from libs.events.worker import Worker
-from libs.service import idempotency
+from libs.service import idempotency, restoring
 from libs.service.app import make_app, make_health_app
 from libs.service.loops import Loop, run_loops
 from libs.service.service import Context, Service
@@ -33,11 +33,12 @@ def parts_of(service: Service[Any], context: Context[Any], names: Sequence[str])
     if "api" in names:
         parts["api"] = lambda stop: serve_api(service, context, stop)
     if "worker" in names:
-        loops = [*service.loops(context), cleaning(context), measuring(context, service)]
-        context.wake.update({loop.name: loop.wake for loop in loops})
+        own, house = service.loops(context), [cleaning(context), measuring(context, service)]
+        context.wake.update({loop.name: loop.wake for loop in (*own, *house)})
         worker = Worker(service.consumer, context.uow, context.bus)
         parts["worker"] = _on_its_own_bus(context, worker.run)
-        parts["loops"] = lambda stop: run_loops(loops, stop)
+        parts["loops"] = lambda stop: restoring.when_over(context.uow, lambda end: run_loops(own, end), stop)
+        parts["house"] = lambda stop: run_loops(house, stop)
     if "relay" in names:
         relay = Relay(context.settings.database_url, context.name, context.bus, feed=service.feed)
         parts["relay"] = _on_its_own_bus(context, relay.run)

@@ -1,7 +1,8 @@
 """A service as data, and the context its parts share: the composition root."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -14,6 +15,7 @@ from libs.events.transaction import UnitOfWork
 from libs.service.auth import Authentication
 from libs.service.limits import RateLimit
 from libs.service.loops import Loop, Wakes
+from libs.service.restoring import Found
 from libs.service.settings import ServiceSettings
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -40,6 +42,11 @@ class Context(Generic[S]):
         self.public_rate = RateLimit(settings.public_per_second, settings.public_burst)
 
 
+async def nothing_more(_: Context[S], __: datetime) -> Found:
+    """For a service that calls nobody: what every service does about a restore is enough."""
+    return Found()
+
+
 def no_loops(_: Context[S]) -> Sequence[Loop]:
     """For a service without background loops of its own."""
     return ()
@@ -47,7 +54,11 @@ def no_loops(_: Context[S]) -> Sequence[Loop]:
 
 @dataclass(frozen=True)
 class Service(Generic[S]):
-    """One service; its name is also its consumer's and its metrics'. `feed`: topics whose facts are kept as a feed."""
+    """One service; its name is also its consumer's and its metrics'. `feed`: topics whose facts are kept as a feed.
+
+    `calls` are its tables of calls to others. `restore` finds out what those others did since a backup, before anything
+    of the service starts again, or later once more.
+    """
 
     name: str
     settings: type[S]
@@ -56,4 +67,6 @@ class Service(Generic[S]):
     migrations: Path
     loops: Callable[[Context[S]], Sequence[Loop]] = no_loops
     feed: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    restore: Callable[[Context[S], datetime], Awaitable[Found]] = nothing_more
     description: str = ""

@@ -27,6 +27,8 @@ OUTSIDE_SECONDS = Histogram(
     ["service", "table"],
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+RESTORING = Gauge("comanda_restoring", "1 while calls and timers wait for the end of a restore.", ["service"])
+UNANNOUNCED = Gauge("comanda_unannounced", "What providers or couriers hold without a row here, open.", ["service"])
 
 
 def tracer() -> trace.Tracer:

@@ -11,8 +11,10 @@ from services.payments.calls import provider_calls
 from services.payments.consumers import consumer
 from services.payments.methods import routes as methods
 from services.payments.providers.paypal import PayPal
+from services.payments.restore import counting, restore
 from services.payments.settings import Settings
 from services.payments.sweep import looking
+from services.payments.unannounced import routes as unannounced
 from services.payments.webhooks import routes as webhooks
 from services.payments.webhooks.inbox import webhook_inbox
 
@@ -22,16 +24,23 @@ def loops(context: Context[Settings]) -> Sequence[Loop]:
     if not context.settings.uses_paypal:
         return ()
     paypal = PayPal(context.settings, context.http)
-    return (*provider_calls(context, paypal).loops(), *webhook_inbox(context, paypal).loops(), looking(context))
+    return (
+        *provider_calls(context, paypal).loops(),
+        *webhook_inbox(context, paypal).loops(),
+        looking(context),
+        counting(context),
+    )
 
 
 service = Service(
     name="payments",
     settings=Settings,
-    routers=(routes.router, routes.ledger_router, methods.router, webhooks.router),
+    routers=(routes.router, routes.ledger_router, methods.router, webhooks.router, unannounced.router),
     consumer=consumer,
     migrations=Path(__file__).parent / "migrations",
     loops=loops,
+    calls=("payment_call",),
+    restore=restore,
     description="Payment methods, payments, their operations and the ledger, and what providers tell us.",
 )
 

@@ -1,24 +1,26 @@
 """What the answers of calls to providers do to payments; each recorded under the call's and then the payment's lock."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from libs.events.transaction import Transaction
-from libs.service.outside import Answer, Failed, OutsideCalls, Refused, Row, Succeeded
+from libs.events.transaction import Cause, Transaction
+from libs.service.outside import Answer, Failed, OutsideCalls, Refused, Row, Succeeded, Wait
 from libs.service.service import Context
-from services.payments import handlers
+from services.payments import handlers, store
 from services.payments.domain import NEVER_HAPPENED, PAYPAL, Kind, Operation, State
 from services.payments.facts import Movement, ProviderOrder, Stage, learn_movement, learn_order
 from services.payments.handlers import Desk
 from services.payments.providers.paypal import PayPal
 from services.payments.settings import Settings
+from services.payments.unannounced import store as unannounced
 
 APPROVAL_LASTS = timedelta(hours=3)
 MAY_TRY_AGAIN = frozenset({"INSTRUMENT_DECLINED", "ORDER_NOT_APPROVED", "PAYER_ACTION_REQUIRED", "ORDER_WAITING"})
 """After these the buyer may approve once more, with another card."""
 SEE_AGAIN = frozenset({"CAPTURE_FULLY_REFUNDED", "REFUND_AMOUNT_EXCEEDED", "PREVIOUSLY_CAPTURED", "PREVIOUSLY_VOIDED"})
 
-__all__ = ["Recorder", "provider_calls"]
+__all__ = ["Recorder", "created", "provider_calls"]
 
 
 def provider_calls(context: Context[Settings], paypal: PayPal) -> OutsideCalls:
@@ -27,7 +29,7 @@ def provider_calls(context: Context[Settings], paypal: PayPal) -> OutsideCalls:
     return OutsideCalls(
         context.uow,
         table="payment_call",
-        call=paypal.perform,
+        call=_unless_paid_already(context, paypal),
         look_up=paypal.look_up,
         record=Recorder(settings.paypal_merchant_id).record,
         lease=settings.call_lease,
@@ -36,6 +38,20 @@ def provider_calls(context: Context[Settings], paypal: PayPal) -> OutsideCalls:
         every=timedelta(milliseconds=500),
         wake=context.wake["payment_call"],
     )
+
+
+def _unless_paid_already(context: Context[Settings], paypal: PayPal) -> Callable[[Row], Awaitable[Answer]]:
+    """No buyer is asked to pay while money stands at the provider that may be theirs: a person settles that first."""
+
+    async def call(row: Row) -> Answer:
+        if row["kind"] == "create":
+            async with context.uow(Cause("system:payments")) as tx:
+                payment = await store.payment(tx, row["payment_id"])
+                if payment is not None and await unannounced.stands_for(tx, payment.number):
+                    return Wait(60, "unannounced money carries this order's number: settle it first")
+        return await paypal.perform(row)
+
+    return call
 
 
 class Recorder:
@@ -62,7 +78,9 @@ class Recorder:
     def _succeeded(self, desk: Desk, row: Row, operation: Operation | None, said: Any) -> None:
         payment, actor = desk.payment, desk.tx.cause.actor
         if row["kind"] == "create" and operation is not None:
-            _created(desk, operation, said)
+            created(desk, operation, said)
+            if said.stage is Stage.COMPLETED:  # the answer to the first try was lost for long
+                learn_order(payment, desk.operations, said, actor, self.payee)
         elif row["kind"] == "void" and operation is not None:
             operation.provider_ref = row["target"]
             operation.settle(State.SUCCEEDED)
@@ -93,7 +111,8 @@ class Recorder:
                 pass
 
 
-def _created(desk: Desk, operation: Operation, said: ProviderOrder) -> None:
+def created(desk: Desk, operation: Operation, said: ProviderOrder) -> None:
+    """The provider's order that was asked for is there: shown to the buyer where it still is what is wanted."""
     payment = desk.payment
     operation.settle(State.SUCCEEDED)
     operation.provider_ref = said.ref

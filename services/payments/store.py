@@ -194,24 +194,31 @@ async def call_states(tx: Transaction, payment_id: UUID) -> dict[UUID, str]:
 
 async def post(tx: Transaction, payment_id: UUID, operation_id: UUID, entry: Entry) -> bool:
     """Write an entry with its lines, unless its key has been written before; whether it was new."""
-    entry_id = await tx.sql.fetchval(
-        """INSERT INTO ledger_entry (id, kind, payment_id, operation_id, source, source_key)
-           VALUES ($1, $2, $3, $4, 'operation', $5) ON CONFLICT (source, source_key) DO NOTHING RETURNING id""",
+    lines = list(entry.lines)
+    written = await tx.sql.fetchval(
+        """WITH entry AS (
+               INSERT INTO ledger_entry (id, kind, payment_id, operation_id, source, source_key)
+               VALUES ($1, $2, $3, $4, 'operation', $5) ON CONFLICT (source, source_key) DO NOTHING RETURNING id
+           ), accounts AS (
+               INSERT INTO ledger_account (id) SELECT account FROM entry, unnest($6::text[]) AS a(account)
+               ON CONFLICT DO NOTHING
+           ), lines AS (
+               INSERT INTO ledger_line (entry_id, no, account_id, currency, amount_minor)
+               SELECT entry.id, l.no, l.account, $7, l.minor
+               FROM entry, unnest($8::text[], $9::bigint[]) WITH ORDINALITY AS l(account, minor, no)
+           )
+           SELECT id FROM entry""",
         new_id(),
         entry.kind,
         payment_id,
         operation_id,
         entry.source_key,
+        sorted({account for account, _ in lines}),
+        entry.currency,
+        [account for account, _ in lines],
+        [minor for _, minor in lines],
     )
-    if entry_id is None:
-        return False
-    accounts = sorted({account for account, _ in entry.lines})
-    await tx.sql.execute("INSERT INTO ledger_account (id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", accounts)
-    await tx.sql.executemany(
-        "INSERT INTO ledger_line (entry_id, no, account_id, currency, amount_minor) VALUES ($1, $2, $3, $4, $5)",
-        [(entry_id, no, account, entry.currency, minor) for no, (account, minor) in enumerate(entry.lines, 1)],
-    )
-    return True
+    return written is not None
 
 
 async def ledger_of(tx: Transaction, payment_id: UUID) -> list[Row]:
@@ -236,6 +243,17 @@ async def balances(tx: Transaction) -> list[Row]:
 async def intent_of(tx: Transaction, method: str) -> str:
     """Whether a method takes money at once or has it promised first."""
     return await tx.sql.fetchval("SELECT intent FROM payment_method WHERE code = $1", method) or "capture"
+
+
+async def open_at_provider(tx: Transaction) -> list[tuple[UUID, str]]:
+    """Payments of the last weeks from which money may still have come or gone, by the provider's name for them."""
+    rows = await tx.sql.fetch(
+        """SELECT id, provider_payment_id FROM payment p
+           WHERE provider_payment_id IS NOT NULL AND created_at > now() - interval '45 days'
+           AND (captured_minor = 0 OR EXISTS (SELECT FROM payment_operation o WHERE o.payment_id = p.id
+                AND o.status IN ('initiated', 'pending'))) ORDER BY id"""
+    )
+    return [(row["id"], row["provider_payment_id"]) for row in rows]
 
 
 async def to_look_at(tx: Transaction, limit: int) -> list[UUID]:

@@ -250,3 +250,24 @@ class LedgerLine(Table, table=True):
     account_id: str = _text(sa_column_args=(ForeignKey("ledger_account.id"),))
     currency: str = _text()
     amount_minor: int = _big()
+
+
+class UnannouncedRow(Table, table=True):
+    """A movement that a provider lists and no operation here knows of."""
+
+    __tablename__ = "unannounced"
+    __table_args__ = (UniqueConstraint("provider", "reference", name="unannounced_once"),)
+
+    id: UUID = Field(primary_key=True)
+    version: int = _big(default=1, sa_column_kwargs={"server_default": "1"})
+    provider: str = _text()
+    reference: str = _text()
+    kind: str = _text()
+    amount_minor: int = _big()
+    currency: str = _text()
+    invoice: str | None = _text(default=None)
+    occurred_at: datetime = _time()
+    listed_at: datetime = _time(sa_column_kwargs={"server_default": "now()"})
+    closed_at: datetime | None = _time(default=None)
+    closed_by: str | None = _text(default=None)
+    note: str | None = _text(default=None)

@@ -8,14 +8,17 @@ from libs.service.main import main
 from libs.service.service import Context, Service
 from services.shipping import routes
 from services.shipping.accounts import routes as accounts
+from services.shipping.accounts.loops import sealing_anew
 from services.shipping.calls import CourierCalls
 from services.shipping.consumers import consumer
 from services.shipping.couriers.registry import Couriers
 from services.shipping.methods import routes as methods
+from services.shipping.restore import counting, restore
 from services.shipping.settings import Settings
 from services.shipping.strays import Strays
 from services.shipping.tracking import routes as tracking_routes
 from services.shipping.tracking.loops import Tracking
+from services.shipping.unannounced import routes as unannounced
 
 
 def loops(context: Context[Settings]) -> Sequence[Loop]:
@@ -23,15 +26,18 @@ def loops(context: Context[Settings]) -> Sequence[Loop]:
     couriers = Couriers(context.settings, context.http)
     calls = CourierCalls(context.uow, couriers, context.settings)
     tracking = Tracking(context.uow, couriers, context.settings)
-    return *calls.outside.loops(), *tracking.loops(), Strays(context.uow, couriers, context.settings).loop()
+    strays = Strays(context.uow, couriers, context.settings)
+    return *calls.outside.loops(), *tracking.loops(), strays.loop(), counting(context), sealing_anew(context)
 
 
 service = Service(
     name="shipping",
     settings=Settings,
-    routers=(routes.router, methods.router, accounts.router, tracking_routes.router),
+    routers=(routes.router, methods.router, accounts.router, tracking_routes.router, unannounced.router),
     consumer=consumer,
     loops=loops,
+    calls=("courier_call",),
+    restore=restore,
     migrations=Path(__file__).parent / "migrations",
     description="Delivery methods, shipments, AWBs, labels and tracking.",
 )

@@ -19,6 +19,7 @@ from services.shipping.labels import store as labels
 from services.shipping.sealing import SealBrokenError
 from services.shipping.settings import Settings
 from services.shipping.shipment import Void
+from services.shipping.unannounced import store as unannounced
 
 log = logging.getLogger(__name__)
 STRAYS = Counter("comanda_shipping_strays_total", "AWBs that a courier held twice for one booking, given up again.")
@@ -45,7 +46,7 @@ class CourierCalls:
 
     async def call(self, row: Row) -> Answer:
         """Ask the courier. A booking that nobody wants any more, or not now, is withdrawn without asking."""
-        asked: Consignment | Failed | None = None
+        asked: Consignment | Failed | Wait | None = None
         async with self._uow(Cause("system:shipping")) as tx:
             try:
                 courier = await self._couriers.of(tx, row["account"])
@@ -53,7 +54,7 @@ class CourierCalls:
                 return Wait(60, f"{type(error).__name__}: {error}")
             if row["kind"] == "book":
                 asked = await self._consignment(tx, row)
-        if isinstance(asked, Failed):
+        if isinstance(asked, Failed | Wait):
             return asked
         if asked is not None:
             return await courier.book(asked)
@@ -63,7 +64,7 @@ class CourierCalls:
             case _:
                 return await courier.label(row["awb"], row["size"], row["format"])
 
-    async def _consignment(self, tx: Transaction, row: Row) -> Consignment | Failed:
+    async def _consignment(self, tx: Transaction, row: Row) -> Consignment | Failed | Wait:
         known = await store.order_of(tx, row["order_id"])
         fulfilment = await store.fulfilment(tx, row["order_id"])
         assert known is not None  # noqa: S101 - a shipment has an order
@@ -71,6 +72,8 @@ class CourierCalls:
         order = known.order
         if order.holds or order.cancel_request is not None or order.lifecycle != "confirmed":
             return Failed(WITHDRAWN, data=WITHDRAWN)
+        if await unannounced.stands_for(tx, order.number):
+            return Wait(60, "an unannounced parcel carries this order's number: settle it first")
         shipment = fulfilment.shipment(row["shipment_id"])
         asked = consignment(order, known.person, shipment, row["reference"])
         return asked or Failed("recipient: nothing is known of the customer any more")

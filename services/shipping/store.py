@@ -12,6 +12,7 @@ from libs.contracts.common import Money, Person
 from libs.contracts.orders import DeliveryKind, OrderSnapshot
 from libs.contracts.shipping import ShipmentState
 from libs.events.transaction import Transaction, new_id
+from services.shipping.couriers.port import Listed
 from services.shipping.domain import Fulfilment
 from services.shipping.shipment import Means, Shipment, Void
 
@@ -246,8 +247,8 @@ async def page(
     return rows, await _lines(tx, [row["id"] for row in rows])
 
 
-async def strays(tx: Transaction, listed: Sequence[tuple[str, str]]) -> list[tuple[str, UUID, UUID]]:
-    """Of these references and AWBs, those of our settled bookings whose shipment has another AWB, not given up yet.
+async def strays(tx: Transaction, listed: Sequence[Listed]) -> list[tuple[str, UUID, UUID]]:
+    """Of these parcels, those of our settled bookings whose shipment has another AWB, not given up yet.
 
     Each with its AWB, shipment and order.
     """
@@ -258,7 +259,7 @@ async def strays(tx: Transaction, listed: Sequence[tuple[str, str]]) -> list[tup
            JOIN shipment s ON s.id = c.shipment_id AND s.awb IS DISTINCT FROM u.awb
            WHERE NOT EXISTS (SELECT FROM courier_call v WHERE v.kind = 'void' AND v.awb = u.awb)
            ORDER BY c.order_id""",
-        [reference for reference, _ in listed],
-        [awb for _, awb in listed],
+        [each.reference for each in listed],
+        [each.awb for each in listed],
     )
     return [(row["awb"], row["shipment_id"], row["order_id"]) for row in rows]

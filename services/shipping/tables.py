@@ -1,6 +1,6 @@
 """Shipping's tables, as the migrations make them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -191,6 +191,25 @@ class CallbackRow(Table, table=True):
     due_at: datetime = moment()
     attempts: int
     reason: str | None = text(nullable=True)
+
+
+class UnannouncedRow(Table, table=True):
+    """An AWB of a courier's list that no row here knows of."""
+
+    __tablename__ = "unannounced"
+    __table_args__ = (UniqueConstraint("account", "awb", name="unannounced_once"),)
+    id: UUID = Field(primary_key=True)
+    version: int = number()
+    account: str = text()
+    awb: str = text()
+    reference: str = text()
+    order_number: str | None = text(nullable=True)
+    booked_on: date
+    listed_at: datetime = moment()
+    closed_at: datetime | None = moment(nullable=True)
+    closed_as: str | None = text(nullable=True)
+    closed_by: str | None = text(nullable=True)
+    note: str | None = text(nullable=True)
 
 
 class DeliveryMethodRow(Table, table=True):

@@ -16,7 +16,7 @@ from libs.contracts.common import Money
 from libs.service.outside import Absent, Answer, Failed, Succeeded, Unknown, Wait
 from services.shipping.couriers import callbacks
 from services.shipping.couriers.fan_form import shipment, wrong
-from services.shipping.couriers.port import Account, Booked, Consignment
+from services.shipping.couriers.port import Account, Booked, Consignment, Listed
 from services.shipping.tracking.domain import FIRST, LAST, Seen, Status
 
 ZONE = ZoneInfo("Europe/Bucharest")
@@ -72,13 +72,13 @@ class Fan:
             rows = await self._slip(day)
             if isinstance(rows, Wait | Unknown):
                 return rows
-            awbs += [awb for found, awb in rows if found == reference]
+            awbs += [each.awb for each in rows if each.reference == reference]
         if not awbs:
             return Absent()
         first, *strays = sorted(set(awbs))
         return Succeeded(Booked(first, strays=tuple(strays)))
 
-    async def listed(self, days: Sequence[date]) -> list[tuple[str, str]]:
+    async def listed(self, days: Sequence[date]) -> list[Listed]:
         """The slips of these days."""
         found = []
         for day in days:
@@ -88,9 +88,9 @@ class Fan:
             found += rows
         return found
 
-    async def _slip(self, day: date) -> list[tuple[str, str]] | Wait | Unknown:
-        """Every reference of a day with its AWB."""
-        found: list[tuple[str, str]] = []
+    async def _slip(self, day: date) -> list[Listed] | Wait | Unknown:
+        """Every parcel of a day."""
+        found: list[Listed] = []
         page = 1
         while True:
             asked = {"date": day.isoformat(), "page": page, "perPage": PAGE}
@@ -99,7 +99,7 @@ class Fan:
                 return Unknown(reply.reason) if isinstance(reply, Failed) else reply
             match _json(reply):
                 case {"data": list() as rows, **rest}:
-                    found += [slip for row in rows if (slip := _slip_of(row)) is not None]
+                    found += [slip for row in rows if (slip := _slip_of(row, day)) is not None]
                     if page >= int(rest.get("totalPages") or 1):
                         return found
                 case _:
@@ -197,11 +197,13 @@ def _json(reply: httpx.Response) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _slip_of(row: Any) -> tuple[str, str] | None:
-    """Reference and AWB of a line of the slip."""
+def _slip_of(row: Any, day: date) -> Listed | None:
+    """A line of the slip: the reference is its cost centre, and ends its content after the order's number."""
     match row:
         case {"info": {"awbNumber": awb, **info}}:
-            return str(info.get("costCenter")), str(awb)
+            reference, content = str(info.get("costCenter")), str(info.get("content") or "")
+            number = content.removesuffix(f" {reference}") if content.endswith(f" {reference}") else None
+            return Listed(reference, str(awb), day, number)
     return None
 
 

@@ -6,7 +6,7 @@ from datetime import date
 
 from libs.service.outside import Answer, Failed, Succeeded
 from services.shipping.couriers import callbacks
-from services.shipping.couriers.port import Account, Booked, Consignment
+from services.shipping.couriers.port import Account, Booked, Consignment, Listed
 from services.shipping.tracking.domain import Seen, Status
 
 CODES = {status.value: status for status in Status if status is not Status.UNKNOWN}
@@ -32,7 +32,7 @@ class OwnFleet:
         await asyncio.sleep(0)
         return Succeeded(Booked(reference))
 
-    async def listed(self, days: Sequence[date]) -> list[tuple[str, str]]:  # noqa: ARG002 - the port's
+    async def listed(self, days: Sequence[date]) -> list[Listed]:  # noqa: ARG002 - the port's
         """Nothing can be booked twice."""
         await asyncio.sleep(0)
         return []

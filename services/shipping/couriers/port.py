@@ -41,6 +41,16 @@ class Consignment:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of a courier's own list: what was booked on a day. The order's number where the line holds it."""
+
+    reference: str
+    awb: str
+    day: date
+    order_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Booked:
     """A booking the courier has made. `cost` is its own estimate, without VAT."""
 
@@ -65,8 +75,8 @@ class Courier(Protocol):
     async def find(self, reference: str, days: Sequence[date]) -> Answer:
         """The booking under a reference: Succeeded(Booked), or Absent."""
 
-    async def listed(self, days: Sequence[date]) -> list[tuple[str, str]]:
-        """Reference and AWB of all that was booked on these days; raises httpx.HTTPError when it cannot be had now."""
+    async def listed(self, days: Sequence[date]) -> list[Listed]:
+        """All that was booked on these days; raises httpx.HTTPError when it cannot be had now."""
 
     async def void(self, awb: str) -> Answer:
         """Give an AWB up: Succeeded, or Failed when it is too late. Harmless when repeated."""

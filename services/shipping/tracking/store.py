@@ -79,6 +79,12 @@ async def to_poll(tx: Transaction, every: timedelta, limit: int) -> Sequence[asy
     )
 
 
+async def all_due(tx: Transaction) -> int:
+    """Let it be the turn of every shipment that is asked about at all; how many."""
+    done = await tx.sql.execute("UPDATE shipment SET next_poll_at = now() WHERE next_poll_at IS NOT NULL")
+    return int(done.split()[-1])
+
+
 async def by_awb(tx: Transaction, account: str, awbs: Sequence[str]) -> dict[str, tuple[UUID, UUID]]:
     """Shipment and order of each AWB of an account; the newest where a courier used a number again."""
     rows = await tx.sql.fetch(
