@@ -5,13 +5,14 @@ python -m tests.bench [--short] [--only NAME]... [--report FILE] [--repeats N] [
 
 import argparse
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import bulk, consuming, month, placing, relaying, reserving, webhooks
+from tests.bench import bulk, consuming, growth, month, placing, relaying, reserving, webhooks
 from tests.bench.figure import Figure, table
 from tests.bench.machine import load, shape
 from tests.bench.report import write
@@ -27,6 +28,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "webhooks": webhooks.measure,
     "bulk": bulk.measure,
     "month": month.measure,
+    "growth": growth.measure,
 }
 
 
@@ -58,6 +60,7 @@ def main() -> int:
     options = parser.parse_args()
     scale = SHORT if options.short else LONG
     scale = replace(scale, repeats=options.repeats or scale.repeats, buses=tuple(options.bus or scale.buses))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a broker that has just started elects its leaders
     before, started = load(), time.monotonic()
     with stage(scale, lambda text: print(text, file=sys.stderr, flush=True)) as on:
         machine = shape(on.folder)

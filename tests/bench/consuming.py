@@ -78,7 +78,7 @@ async def consume(database: str, url: str, amount: int) -> float:
 
 
 async def read_and_write(database: str, url: str, amount: int) -> float:
-    """Seconds from the first record read to the last commit; offsets are committed after each transaction."""
+    """Seconds from the first record read to the last commit; offsets are committed once for what was read at once."""
     bus, connection = open_bus(url), await asyncpg.connect(database)
     await connection.execute(_EFFECT)
     started, done = 0.0, 0
@@ -92,8 +92,8 @@ async def read_and_write(database: str, url: str, amount: int) -> float:
                         for record in part:
                             order = json.loads(record.value)["order"]
                             await connection.execute(_WRITE, order["id"], order["number"])
-                    await member.commit({place: part[-1].offset + 1})
                     done += len(part)
+                await member.commit({place: records[-1].offset + 1})
         seconds = time.perf_counter() - started
     await connection.close()
     await bus.close()

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -51,6 +52,11 @@ async def measure(stage: Stage) -> AsyncIterator[Figure]:
         yield Figure(f"relay, {kind}", median(ours), "facts/s", median(raw), raw_is, (Goal.RATIO, HALF), note)
 
 
+async def fill(connection: "asyncpg.Connection[Any]", fact: Outgoing, rows: int) -> None:
+    """Let so many facts wait, each of a key of its own."""
+    await connection.execute(_WAITING, fact.value.decode(), fact.topic, rows)
+
+
 async def drain(database: str, url: str, fact: Outgoing, amount: int) -> float:
     """Seconds for a full outbox to be relayed, each row of a key of its own; a small one was relayed before."""
     bus = open_bus(url)
@@ -59,7 +65,7 @@ async def drain(database: str, url: str, fact: Outgoing, amount: int) -> float:
     seconds = 0.0
     try:
         for rows in (WARM, amount):
-            await connection.execute(_WAITING, fact.value.decode(), fact.topic, rows)
+            await fill(connection, fact, rows)
             started = time.perf_counter()
             assert await relay.drain() == rows
             seconds = time.perf_counter() - started

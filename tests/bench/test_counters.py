@@ -1,0 +1,157 @@
+"""The part of speed that gates: how many statements each step takes, counted, whatever the size of what it handles.
+
+A change that needs fewer lowers the number here; one that needs more says why.
+"""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from libs.contracts.orders import OrderCreated
+from libs.events.consumer import Consumer
+from libs.events.open_bus import open_bus
+from libs.events.relay import Relay
+from libs.events.testing import record_of
+from libs.events.transaction import Transaction, UnitOfWork
+from libs.service.testing import ServiceClient, running
+from services.inventory.consumers import consumer as inventory
+from services.orders.__main__ import service as orders
+from services.orders.consumers import consumer as learning
+from tests.bench.relaying import fill
+from tests.bench.shop import body, created_facts, open_inventory, open_orders
+from tests.bench.stage import make_topics
+from tests.bench.statements import Statements
+from tests.databases import Databases
+from tests.service.inventory.stage import a_line, an_order, told
+from tests.unit.orders.said import Said
+
+SIZES = (1, 10, 200)
+PLACE = 13
+RESERVE = 12
+LEARN = 7
+DELIVER = 3
+RELAY = 3
+APPEND = 2
+
+
+@pytest.fixture
+async def bus_url(database: Databases) -> str:
+    """An embedded log with every topic."""
+    url = await database("bus")
+    await make_topics(url)
+    return url
+
+
+@pytest.fixture
+async def orders_url(database: Databases, bus_url: str) -> str:
+    """Orders' database, the shop open."""
+    url = await database("orders")
+    await open_orders(url, bus_url)
+    return url
+
+
+@pytest.fixture
+async def api(orders_url: str, bus_url: str, statements: Statements) -> AsyncIterator[ServiceClient]:
+    """Orders' API on one connection, so that it is warm from the second call on."""
+    async with running(orders, orders_url, bus_url, parts=("api",), pool_size=2) as client:
+        yield client
+
+
+async def placed(api: ServiceClient, lines: int) -> dict[str, object]:
+    """Place an order under its Idempotency-Key, and read it whole."""
+    order = body(lines)
+    answer = await api.post("/v1/orders", json=order, headers={"Idempotency-Key": order["external_id"]})
+    assert answer.status_code == 201, answer.text
+    whole: dict[str, object] = (await api.get(f"/v1/orders/{answer.json()['id']}")).json()
+    return whole
+
+
+async def place(api: ServiceClient, url: str, statements: Statements, lines: int) -> list[str]:
+    """What placing an order asks of the database."""
+    order = body(lines)
+    await statements.of(url)
+    answer = await api.post("/v1/orders", json=order, headers={"Idempotency-Key": order["external_id"]})
+    assert answer.status_code == 201, answer.text
+    return await statements.of(url)
+
+
+async def test_placing_an_order_takes_the_same_few_statements_whatever_its_lines(
+    api: ServiceClient, orders_url: str, statements: Statements
+) -> None:
+    await place(api, orders_url, statements, 2)
+    asked = [await place(api, orders_url, statements, lines) for lines in SIZES]
+    assert len({len(each) for each in asked}) == 1, asked
+    assert len(asked[0]) <= PLACE, asked[0]
+
+
+async def test_reserving_takes_the_same_few_statements_whatever_its_lines(
+    database: Databases, statements: Statements
+) -> None:
+    url = await database("inventory")
+    skus = [f"sku-{n}" for n in range(max(SIZES))]
+    await open_inventory(url, skus)
+    uow = UnitOfWork.open(url, "inventory", pool_size=1)
+    asked = []
+    for lines in (2, *SIZES):
+        record = told(an_order(*(a_line(sku, 1) for sku in skus[:lines])))
+        await statements.of(url)
+        assert await inventory.deliver(uow, record) == 1
+        asked.append(await statements.of(url))
+    await uow.close()
+    assert len({len(each) for each in asked[1:]}) == 1, asked
+    assert len(asked[1]) <= RESERVE, asked[1]
+
+
+async def test_learning_that_an_order_is_reserved_takes_the_same_few_statements_whatever_its_lines(
+    api: ServiceClient, orders_url: str, statements: Statements
+) -> None:
+    asked = []
+    for lines in (2, *SIZES):
+        said = Said(await placed(api, lines))
+        record = record_of(said.stock("reserved"), noun="reservation")
+        await statements.of(orders_url)
+        assert await learning.deliver(api.context.uow, record) == 1
+        asked.append(await statements.of(orders_url))
+    assert len({len(each) for each in asked[1:]}) == 1, asked
+    assert len(asked[1]) <= LEARN, asked[1]
+
+
+@pytest.mark.parametrize("facts", [1, 20])
+async def test_taking_facts_costs_one_transaction_and_one_look_into_the_inbox_beside_their_effect(
+    database: Databases, statements: Statements, facts: int
+) -> None:
+    url = await database("inventory")
+    uow, consumer = UnitOfWork.open(url, "inventory", pool_size=1), Consumer("bench")
+
+    @consumer.on(OrderCreated)
+    async def nothing(tx: Transaction, event: OrderCreated) -> None:
+        """Has no effect."""
+
+    for again in range(3):
+        records = [told(an_order(a_line("mug", 1))) for _ in range(facts)]
+        await statements.of(url)
+        assert await consumer.deliver(uow, *records) == facts
+        asked = await statements.of(url)
+        assert await consumer.deliver(uow, *records) == 0
+        assert len(await statements.of(url)) == len(asked)
+        assert len(asked) <= DELIVER or not again, asked
+    await uow.close()
+
+
+@pytest.mark.parametrize("rows", [1, 400])
+async def test_relaying_takes_one_read_and_one_write_for_a_batch(
+    database: Databases, bus_url: str, statements: Statements, rows: int
+) -> None:
+    url, bus = await database("orders"), open_bus(bus_url)
+    [fact] = created_facts(1, "mug")
+    connection = await asyncpg.connect(url)
+    await fill(connection, fact, rows)
+    await connection.close()
+    await statements.of(url)
+    assert await Relay(url, "orders", bus, feed=("order.created",)).drain() == rows
+    await bus.close()
+    asked = list(statements.asked)
+    here = await statements.of(url)
+    assert len(here) <= 1 + RELAY, here  # the lock, then read, move, and read that nothing waits
+    assert len(asked) - len(here) <= APPEND, asked
