@@ -17,7 +17,7 @@ from libs.service.examples import example_of
 from libs.service.idempotency import HEADER
 
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
-_USUAL = (problems.Malformed, problems.TooLarge, problems.TooMany)
+_USUAL = (problems.Malformed, problems.TooLarge, problems.TooMany, problems.Unavailable)
 _GUARDED = (problems.Unauthenticated, problems.Forbidden)
 _KEYED = (problems.InProgress, problems.KeyReused, problems.Stale)
 

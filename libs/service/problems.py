@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+import asyncpg
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
+
+from libs.events.errors import Kind, kind_of
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -130,6 +134,17 @@ class Broken(Problem):
     slug = "internal"
 
 
+class Unavailable(Problem):
+    """Our database does not answer just now; send the same request again, with the same Idempotency-Key."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "unavailable"
+
+    def __init__(self) -> None:
+        """Says when to come again, in seconds."""
+        super().__init__(headers={"Retry-After": "1"})
+
+
 def summary_of(problem: type[Problem]) -> str:
     """The first line of its docstring."""
     return (problem.__doc__ or problem.slug).strip().splitlines()[0]
@@ -171,9 +186,10 @@ async def on_http_error(request: Request, exc: Exception) -> Response:
     return rendered(cause if isinstance(cause, Problem) else of_status(exc), request.url.path)
 
 
-async def on_broken(request: Request, _: Exception) -> Response:
+async def on_broken(request: Request, exc: Exception) -> Response:
     """FastAPI's handler for what nobody expected; it goes on to the edge, which logs it."""
-    return rendered(Broken(), request.url.path)
+    passes = kind_of(exc) is Kind.TRANSIENT and not isinstance(exc, asyncpg.UniqueViolationError | IntegrityError)
+    return rendered(Unavailable() if passes else Broken(), request.url.path)
 
 
 def of_status(exc: HTTPException) -> Problem:

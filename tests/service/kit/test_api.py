@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from deploy.child import free_port
 from libs.events.open_bus import open_bus
 from libs.service.testing import ServiceClient, running, until
 from tests.databases import Databases
@@ -179,6 +180,14 @@ async def test_too_many_requests_of_one_principal_are_429_and_others_go_on(sampl
         nobody = api.as_role("")
         assert [(await nobody.get("/v1/mugs")).status_code for _ in range(3)] == [401, 401, 429]
         assert (await nobody.get("/v1/mugs/open/door")).status_code == 429
+
+
+async def test_while_the_database_is_away_the_same_request_may_be_sent_again(bus_url: str) -> None:
+    away = f"postgresql://nobody@127.0.0.1:{free_port()}/sample"
+    async with running(sample, away, bus_url, parts=("api",)) as api:
+        answer = await api.post("/v1/mugs", json={"name": "blue"})
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable")
+    assert answer.headers["retry-after"] == "1"
 
 
 async def test_health_says_what_is_missing(sample_url: str, bus_url: str, database: Databases) -> None:
