@@ -133,12 +133,11 @@ class UnitOfWork:
     async def __call__(self, cause: Cause) -> AsyncIterator[Transaction]:
         """Commit when the block ends, roll back when it raises; a failing commit raises too."""
         async with self.engine.connect() as connection:
-            raw = (await connection.get_raw_connection()).driver_connection
-            assert isinstance(raw, asyncpg.Connection)  # noqa: S101 - `open` chose the driver
+            raw = await _open(connection)
             begun = raw.transaction()
-            await begun.start()
             tx = Transaction(self.service, connection, raw, cause)
             try:
+                await begun.start()
                 yield tx
                 await tx.flush()
                 await begun.commit()
@@ -156,10 +155,22 @@ class UnitOfWork:
         await self.engine.dispose()
 
 
+async def _open(connection: AsyncConnection) -> "asyncpg.Connection[Any]":
+    """The driver's connection; one that the server has closed while it lay in the pool is replaced, with all others."""
+    raw = (await connection.get_raw_connection()).driver_connection
+    if isinstance(raw, asyncpg.Connection) and raw.is_closed():
+        await connection.invalidate()
+        raw = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(raw, asyncpg.Connection)  # noqa: S101 - `open` chose the driver
+    return raw
+
+
 async def _undo(begun: Any, raw: "asyncpg.Connection[Any]", connection: AsyncConnection) -> None:
-    """Roll back; a connection that cannot even do that is thrown away, never handed to the next caller."""
+    """Roll back; a connection that has nothing to roll back, or cannot, is thrown away: who knows what it is doing."""
     try:
-        if raw.is_in_transaction():
+        if not raw.is_in_transaction():
+            await connection.invalidate()
+        else:
             await asyncio.shield(asyncio.wait_for(begun.rollback(), 5))
     except BaseException:  # noqa: BLE001 - the first error is the one to report; this connection is not used again
         await connection.invalidate()

@@ -149,3 +149,20 @@ async def test_a_fact_of_nobody_or_too_large_is_refused_and_nothing_is_written(u
 async def test_a_frozen_transaction_keeps_no_lock(uow: UnitOfWork) -> None:
     async with uow(CAUSE) as tx:
         assert await tx.sql.fetchval("SHOW idle_in_transaction_session_timeout") == "5s"
+
+
+async def test_connections_that_the_server_closed_are_replaced_before_anything_is_asked(uow: UnitOfWork) -> None:
+    """As after a restart of PostgreSQL: nobody has to fail once for each connection of the pool."""
+    await asyncio.gather(*(_slow(uow) for _ in range(4)))
+    async with uow(CAUSE) as tx:
+        await tx.sql.execute(
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+        )
+    await asyncio.sleep(0.1)  # the news arrive
+    await asyncio.gather(*(_slow(uow) for _ in range(4)))
+
+
+async def _slow(uow: UnitOfWork) -> None:
+    async with uow(CAUSE) as tx:
+        await tx.sql.execute("SELECT pg_sleep(0.05)")
