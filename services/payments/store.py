@@ -245,6 +245,17 @@ async def intent_of(tx: Transaction, method: str) -> str:
     return await tx.sql.fetchval("SELECT intent FROM payment_method WHERE code = $1", method) or "capture"
 
 
+async def open_at_provider(tx: Transaction) -> list[tuple[UUID, str]]:
+    """Payments of the last weeks from which money may still have come or gone, by the provider's name for them."""
+    rows = await tx.sql.fetch(
+        """SELECT id, provider_payment_id FROM payment p
+           WHERE provider_payment_id IS NOT NULL AND created_at > now() - interval '45 days'
+           AND (captured_minor = 0 OR EXISTS (SELECT FROM payment_operation o WHERE o.payment_id = p.id
+                AND o.status IN ('initiated', 'pending'))) ORDER BY id"""
+    )
+    return [(row["id"], row["provider_payment_id"]) for row in rows]
+
+
 async def to_look_at(tx: Transaction, limit: int) -> list[UUID]:
     """Payments whose provider should be asked again by now, locked; those somebody works on are left for later."""
     rows = await tx.sql.fetch(
