@@ -19,7 +19,7 @@ from services.payments.domain import Kind, State
 from services.payments.facts import ProviderOrder, Stage, learn_order
 from services.payments.handlers import Desk
 from services.payments.providers.paypal import PayPal, Unreadable
-from services.payments.providers.paypal_reports import Listed, listed
+from services.payments.providers.paypal_reports import REVERSALS, Listed, listed
 from services.payments.settings import Settings
 from services.payments.unannounced import store as unannounced
 
@@ -68,11 +68,13 @@ class _Looks:
     def __init__(self, context: Context[Settings], paypal: PayPal) -> None:
         self._uow, self._paypal, self._payee = context.uow, paypal, context.settings.paypal_merchant_id
 
-    async def look(self, payment_id: UUID, ref: str) -> bool:
-        """Read one payment under the provider's name for it; False when the provider does not say."""
+    async def look(self, payment_id: UUID, ref: str, also: Listed | None = None) -> bool:
+        """Read one payment under the provider's name for it, and a movement that is listed; False: it does not say."""
         async with self._uow(CAUSE) as tx:
             known = await store.operations(tx, payment_id)
         refs = [[str(op.kind), op.provider_ref] for op in known if op.status is State.PENDING and op.provider_ref]
+        if also is not None:
+            refs.append([str(Kind.REFUND if also.kind.startswith(REVERSALS) else Kind.CAPTURE), also.reference])
         row: dict[str, Any] = {"kind": "look", "target": ref, "body": {"refs": refs}}
         for attempt in range(1, TRIES + 1):
             answer = await self._paypal.look(row)
@@ -108,7 +110,7 @@ class _Looks:
             payment = await store.payment(tx, payment_id)
         ref = (payment.provider_payment_id if payment else None) or each.parent
         if ref is not None:
-            await self.look(payment_id, ref)
+            await self.look(payment_id, ref, each)
         async with self._uow(CAUSE) as tx:
             return not await unannounced.unknown(tx, [each])
 
