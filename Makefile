@@ -32,8 +32,8 @@ import: $(STAMP) ## place a month of a real shop (FILE=...), play its people, co
 test: $(STAMP) ## every level of tests; says what it leaves out without Java
 	@exec $(PY) -m deploy.levels
 
-chaos: $(STAMP) ## kill and freeze everything while orders run; prove that nothing is lost or doubled
-	@exec $(PY) -m pytest -q tests/chaos
+chaos: $(STAMP) ## kill and freeze everything while orders run; prove that nothing is lost or doubled (CHAOS="--seed 7")
+	@exec $(PY) -m tests.chaos $(CHAOS)
 
 bench: $(STAMP) ## measure speed beside the machine's own limits (ARGS="--only place", "--short", "--report FILE", "--help")
 	@exec $(PY) -m tests.bench $(ARGS)
