@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import bulk, consuming, growth, month, placing, relaying, reserving, webhooks
+from tests.bench import bulk, bus, consuming, growth, month, placing, relaying, reserving, webhooks
 from tests.bench.figure import Figure, table
 from tests.bench.machine import load, shape
 from tests.bench.report import write
@@ -21,6 +21,7 @@ from tests.bench.stage import LONG, SHORT, Stage, stage
 Experiment = Callable[[Stage], AsyncIterator[Figure]]
 EXPERIMENTS: dict[str, Experiment] = {
     "place": placing.measure,
+    "bus": bus.measure,
     "relay": relaying.measure,
     "consume": consuming.measure,
     "reserve": reserving.measure_latency,
@@ -62,7 +63,7 @@ def main() -> int:
     scale = replace(scale, repeats=options.repeats or scale.repeats, buses=tuple(options.bus or scale.buses))
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a broker that has just started elects its leaders
     before, started = load(), time.monotonic()
-    with stage(scale, lambda text: print(text, file=sys.stderr, flush=True)) as on:
+    with stage(scale, lambda text: print(text, file=sys.stderr, flush=True), durable=not options.short) as on:
         machine = shape(on.folder)
         figures = asyncio.run(run(options.only or list(EXPERIMENTS), on))
     print(table(figures))

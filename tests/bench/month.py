@@ -32,8 +32,7 @@ SELECT extract(epoch FROM e.at)::float AS at FROM order_event e WHERE e.topic = 
 async def measure(stage: Stage) -> AsyncIterator[Figure]:
     """Cold and warm start, memory idle and under load, orders a second accepted, confirmed, delivered."""
     for kind in stage.scale.buses:
-        root = stage.folder / f"system-{kind}"
-        system, started = _system(root, kind), time.monotonic()
+        system, started = _system(stage, kind), time.monotonic()
         await system.start()
         cold = time.monotonic() - started
         try:
@@ -46,7 +45,7 @@ async def measure(stage: Stage) -> AsyncIterator[Figure]:
             heaviest = await watching
         finally:
             await system.stop()
-        again, started = _system(root, kind), time.monotonic()
+        again, started = _system(stage, kind), time.monotonic()
         await again.start()
         warm = time.monotonic() - started
         await again.stop()
@@ -60,8 +59,9 @@ async def measure(stage: Stage) -> AsyncIterator[Figure]:
             )
 
 
-def _system(root: Path, kind: str) -> System:
-    return System(root, ports=free_ports(), bus=kind, restarts=False, say=lambda _: None)
+def _system(stage: Stage, kind: str) -> System:
+    root = stage.folder / f"system-{kind}"
+    return System(root, ports=free_ports(), bus=kind, throwaway=not stage.durable, restarts=False, say=lambda _: None)
 
 
 async def _imported(stage: Stage, system: System, kind: str) -> AsyncIterator[Figure]:

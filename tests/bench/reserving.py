@@ -29,7 +29,7 @@ WHERE type = 'stock.reserved' ORDER BY ce_time
 async def measure_latency(stage: Stage) -> AsyncIterator[Figure]:
     """Orders are placed over HTTP at a steady rate; orders' own timeline says when each fact was true."""
     for kind in stage.scale.buses:
-        amount = stage.scale.of(RATE * 30, RATE)
+        amount = stage.scale.of(RATE * 30)
         orders, inventory = await stage.databases("orders"), await stage.databases("inventory")
         async with stage.bus(kind) as bus:
             await open_orders(orders, bus)
@@ -38,7 +38,7 @@ async def measure_latency(stage: Stage) -> AsyncIterator[Figure]:
                 stage.service("inventory", "all", inventory, bus) as goods,
                 stage.service("orders", "all", orders, bus) as api,
             ):
-                warm = RATE * 2
+                warm = stage.scale.of(RATE * 5, RATE // 2)
                 await apart(send, api.port, order_requests(warm, 3, SKUS), 32, RATE)
                 before = api.cpu, goods.cpu, stage.cpu
                 done = await apart(send, api.port, order_requests(amount, 3, SKUS), 32, RATE)
@@ -80,13 +80,18 @@ async def measure_hot(stage: Stage) -> AsyncIterator[Figure]:
                 bus = open_bus(url)
                 assert all(isinstance(sent, Sent) for sent in await bus.publish(created_facts(amount, "hot")))
                 await bus.close()
-                before = stage.cpu
                 async with stage.service("inventory", "all", inventory, url) as service:
+                    before = service.cpu, stage.cpu
                     times = await _reserved(inventory, amount)
-                    cpu.append((service.cpu / amount * 1000, (stage.cpu - before) / amount * 1000))
+                    cpu.append(
+                        [
+                            (now - then) / amount * 1000
+                            for now, then in zip((service.cpu, stage.cpu), before, strict=True)
+                        ]
+                    )
             rates.append(len(times) * 0.9 / (times[-1] - times[len(times) // 10]))
         note = "; ".join(filter(None, [spread(rates), "after the first tenth"]))
-        note += f"; CPU each: inventory {median([each for each, _ in cpu]):.1f} ms (its start included), "
+        note += f"; CPU each: inventory {median([each for each, _ in cpu]):.1f} ms, "
         note += f"PostgreSQL {median([each for _, each in cpu]):.1f} ms"
         what = f"reservations of one hot SKU, {kind}"
         yield Figure(what, median(rates), "reservations/s", goal=(Goal.LEAST, 500), note=note)

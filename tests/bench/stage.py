@@ -67,6 +67,7 @@ class Stage:
     def __init__(self, folder: Path, server: Postgres, scale: Scale, say: Callable[[str], None]) -> None:
         self.folder = folder
         self.server = server
+        self.durable = not server.throwaway
         self.scale = scale
         self.say = say
         self.databases = Databases(server.url())

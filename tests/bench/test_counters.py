@@ -4,6 +4,8 @@ A change that needs fewer lowers the number here; one that needs more says why.
 """
 
 from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -13,11 +15,13 @@ from libs.events.consumer import Consumer
 from libs.events.open_bus import open_bus
 from libs.events.relay import Relay
 from libs.events.testing import record_of
-from libs.events.transaction import Transaction, UnitOfWork
+from libs.events.transaction import Cause, Transaction, UnitOfWork
 from libs.service.testing import ServiceClient, running
 from services.inventory.consumers import consumer as inventory
 from services.orders.__main__ import service as orders
 from services.orders.consumers import consumer as learning
+from services.orders.desk.store import Filters, page
+from tests.bench.grown import ORDERS, grow
 from tests.bench.relaying import fill
 from tests.bench.shop import body, created_facts, open_inventory, open_orders
 from tests.bench.stage import make_topics
@@ -33,6 +37,7 @@ LEARN = 7
 DELIVER = 3
 RELAY = 3
 APPEND = 2
+_ROWS_READ = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'orders'"
 
 
 @pytest.fixture
@@ -58,12 +63,12 @@ async def api(orders_url: str, bus_url: str, statements: Statements) -> AsyncIte
         yield client
 
 
-async def placed(api: ServiceClient, lines: int) -> dict[str, object]:
+async def placed(api: ServiceClient, lines: int) -> dict[str, Any]:
     """Place an order under its Idempotency-Key, and read it whole."""
     order = body(lines)
     answer = await api.post("/v1/orders", json=order, headers={"Idempotency-Key": order["external_id"]})
     assert answer.status_code == 201, answer.text
-    whole: dict[str, object] = (await api.get(f"/v1/orders/{answer.json()['id']}")).json()
+    whole: dict[str, Any] = (await api.get(f"/v1/orders/{answer.json()['id']}")).json()
     return whole
 
 
@@ -155,3 +160,16 @@ async def test_relaying_takes_one_read_and_one_write_for_a_batch(
     here = await statements.of(url)
     assert len(here) <= 1 + RELAY, here  # the lock, then read, move, and read that nothing waits
     assert len(asked) - len(here) <= APPEND, asked
+
+
+@pytest.mark.parametrize("shown", [{}, {"lifecycle": "open"}, {"lifecycle": "cancelled"}, {"hold": "manual"}], ids=str)
+async def test_a_list_reads_what_it_shows_however_many_orders_there_are(
+    api: ServiceClient, orders_url: str, shown: dict[str, Any]
+) -> None:
+    example = await placed(api, 1)
+    await grow(orders_url, ORDERS, UUID(str(example["id"])), 0, 5000)
+    async with api.context.uow(Cause("system:test")) as tx:
+        found = await page(tx, Filters(**shown), None, 50)
+        read = await tx.sql.fetchval(_ROWS_READ)
+    assert len(found) == (0 if shown.keys() & {"hold"} or "cancelled" in shown.values() else 50)
+    assert read <= 4 * 50, f"{read} rows of orders read to show {len(found)}"

@@ -17,6 +17,7 @@ class OrderRow(Table, table=True):
     __table_args__ = (
         Index("orders_channel_external_id", "channel", "external_id", unique=True),
         Index("orders_placed_at", "placed_at", "id"),
+        Index("orders_lifecycle", "lifecycle", "placed_at", "id"),
         Index("orders_customer", "customer_id", "placed_at", postgresql_where=text("customer_id IS NOT NULL")),
         Index("orders_referers", "referers", postgresql_using="gin"),
         Index(
@@ -124,7 +125,10 @@ class HoldRow(Table, table=True):
     """Why an order may not go on, or once could not. About one thing (`about`) it is held once."""
 
     __tablename__ = "hold"
-    __table_args__ = (Index("hold_about", "order_id", "kind", "about", unique=True),)
+    __table_args__ = (
+        Index("hold_about", "order_id", "kind", "about", unique=True),
+        Index("hold_standing", "kind", "order_id", postgresql_where=text("lifted_at IS NULL")),
+    )
 
     id: UUID = Field(primary_key=True)
     order_id: UUID = of("orders.id")
