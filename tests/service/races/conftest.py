@@ -83,7 +83,7 @@ async def payments(payments_url: str, bus_url: str, paypal: PayPalStandIn) -> As
             paypal_merchant_id="COMANDA1",
             paypal_cert_hosts=(paypal.cert_host,),
             paypal_trust_store=paypal.ca_file,
-            paypal_within=5,
+            paypal_within=10,
             look_up_after=0.2,
             look_up_grace=0.3,
             settle_every=0.3,

@@ -113,8 +113,8 @@ async def test_a_bulk_command_against_single_ones_never_waits_in_a_circle(
 ) -> None:
     """A level in the middle is held; bulk sets come from its one side, orders from the other; all get through.
 
-    Guard: `ORDER BY s.sku, s.depot` with the sorting of `_columns` in `stock.store.locked`. Without them each side
-    holds what the other waits for, and Postgres ends one of them as a deadlock.
+    Guard: the one order of `stock.store.locked`, `ORDER BY s.sku, s.depot`. Where each locks in an order of its own
+    (`ORDER BY random()`), they hold what others wait for, and Postgres ends some of them as deadlocks.
     """
     skus = [f"sku{n:02}" for n in range(21)]
     await given_stock(inventory, {(sku, "main"): 50 for sku in skus})
