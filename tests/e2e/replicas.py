@@ -1,6 +1,7 @@
 """What stands before several replicas of an API, and what their metrics say."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -14,17 +15,20 @@ class Balancer:
 
     def __init__(self, ports: Sequence[int]) -> None:
         self.ports = list(ports)
-        self.ready = set(ports)
-        self.served = dict.fromkeys(ports, 0)
+        self.ready: set[int] = set()
+        self.served = Counter[int]()
         self.port = 0
         self._next = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Balancer"]:
+        watching = asyncio.create_task(self._watch())
+        async with asyncio.timeout(60):
+            while not self.ready:
+                await asyncio.sleep(0.05)
         server = await asyncio.start_server(self._passed_on, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
-        watching = asyncio.create_task(self._watch())
         try:
             yield self
         finally:
