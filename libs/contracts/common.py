@@ -29,7 +29,7 @@ __all__ = [
     "WorkStuck",
 ]
 
-_AMOUNT = re.compile(r"^-?\d{1,15}(\.\d{1,4})?$")
+_AMOUNT = re.compile(r"^-?\d{1,15}(\.\d{1,4})?$", re.ASCII)
 MAX_MINOR = 10**15
 REMEMBERED = 4096
 """How many texts of amounts and of quantities are read and written only once: a fact says the same few many times."""
@@ -37,7 +37,7 @@ REMEMBERED = 4096
 
 @lru_cache(REMEMBERED)
 def _minor(amount: str, currency: str) -> int:
-    if not _AMOUNT.match(amount):
+    if not _AMOUNT.fullmatch(amount):
         raise ValueError("an amount is decimal text such as 12.34")
     try:
         minor = Decimal(amount).scaleb(exponent(currency))
@@ -164,12 +164,12 @@ class Money:
         }
 
 
-_QUANTITY = re.compile(r"^-?\d{1,12}(\.\d{1,3})?$")
+_QUANTITY = re.compile(r"^-?\d{1,12}(\.\d{1,3})?$", re.ASCII)
 
 
 @lru_cache(REMEMBERED)
 def _thousandths(text: str) -> int:
-    if not _QUANTITY.match(text):
+    if not _QUANTITY.fullmatch(text):
         raise ValueError('a quantity is decimal text with up to 3 decimals, such as "2" or "0.250"')
     return int(Decimal(text).scaleb(3))
 

@@ -1,13 +1,14 @@
 """What a route is given: who calls, the transaction to do it in, and the answer that is stored beside the effect."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request, Response
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict
-from pydantic_core import from_json, to_json
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, from_json, to_json
 
 from libs.events.transaction import Cause, Transaction, new_id
 from libs.service import idempotency, telemetry
@@ -24,10 +25,46 @@ _BEARER = HTTPBearer(
 _API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key", description="An API key.")
 
 
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _rfc3339(value: Any) -> Any:
+    if not (isinstance(value, str) and _RFC3339.fullmatch(value)):
+        raise ValueError("a time is RFC 3339 text with its offset, such as 2026-01-31T12:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
+"""A time as it is sent: text with its offset, never a number."""
+
+
+def _take_strictly(schema: Any) -> None:
+    if isinstance(schema, dict):
+        if schema.get("type") in {"int", "float", "bool"}:
+            schema["strict"] = True
+        for inner in schema.values():
+            _take_strictly(inner)
+    elif isinstance(schema, list | tuple):
+        for inner in schema:
+            _take_strictly(inner)
+
+
 class Body(BaseModel):
-    """A request body: unknown members are refused, and the body guard has refused control characters."""
+    """A request body: unknown members are refused, and the body guard has refused control characters.
+
+    A number is a number and a truth is a truth: `"5"` and `"yes"` are neither.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """As declared, with every number and every truth taken strictly, wherever it stands."""
+        schema = handler(source)
+        _take_strictly(schema)
+        return schema
 
 
 class Call:

@@ -34,8 +34,6 @@ async def money_received(
         raise Conflict("only a transfer or cash is marked as received by hand")
     if amount.currency != payment.currency:
         raise Invalid(f"the payment is in {payment.currency}", field="amount.currency")
-    if amount.minor <= 0:
-        raise Invalid("more than nothing", field="amount.amount")
     if payment.kind == PaymentKind.TRANSFER and reference is None:
         raise Invalid("name the bank's own reference, so that no transfer is counted twice", field="reference")
     provider = "till" if payment.kind == PaymentKind.CASH_ON_DELIVERY else HANDS[PaymentKind(payment.kind)]
@@ -55,8 +53,6 @@ async def give_back(
     check_version(payment.version, if_match)
     if amount is not None and amount.currency != payment.currency:
         raise Invalid(f"the payment is in {payment.currency}", field="amount.currency")
-    if amount is not None and amount.minor <= 0:
-        raise Invalid("more than nothing", field="amount.amount")
     left = {op.id: refundable(op, desk.operations) for op in desk.operations if _was_taken(op)}
     most = max(left.values(), default=0)
     minor = most if amount is None else amount.minor

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from libs.contracts.common import Money
 from libs.service.call import Body
@@ -12,17 +12,26 @@ from services.payments.domain import Operation, Payment, State
 from services.payments.store import Row
 
 
+def _more_than_nothing(money: Money) -> Money:
+    if money.minor <= 0:
+        raise ValueError("more than nothing")
+    return money
+
+
+Amount = Annotated[Money, AfterValidator(_more_than_nothing)]
+
+
 class ReceivedIn(Body):
     """Money that an operator has seen: on the bank's statement, or in the till."""
 
-    amount: Money
+    amount: Amount
     reference: Annotated[str, Field(min_length=1, max_length=140)] | None = None
 
 
 class RefundIn(Body):
     """Money to give back; without an amount, all that is left."""
 
-    amount: Money | None = None
+    amount: Amount | None = None
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 

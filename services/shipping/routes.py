@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from libs.contracts.shipping import ShipmentState
 from libs.events.transaction import Transaction
-from libs.service.call import Body, Call, needs
+from libs.service.call import Body, Call, Moment, needs
 from libs.service.paging import After, Limit, Page, decode, encode, page_of
 from libs.service.problems import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, documented
 from services.shipping import handlers, store, waiting
@@ -50,7 +50,7 @@ class ScanIn(Body):
         "picked_up", "in_transit", "out_for_delivery", "ready_for_pickup", "delivered", "failed_attempt", "returning",
         "returned", "lost",
     ]  # fmt: skip
-    occurred_at: AwareDatetime | None = Field(default=None, description="Now unless said.")
+    occurred_at: Moment | None = Field(default=None, description="Now unless said.")
     location: str = Field(default="", max_length=200)
     text: str = Field(default="", max_length=500)
 

@@ -57,7 +57,7 @@ class ItemIn(Body):
 
     sku: Sku
     name: Annotated[str, Field(min_length=1, max_length=300)] | None = None
-    ean: Annotated[str, Field(pattern=r"^\d{8,14}$")] | None = None
+    ean: Annotated[str, Field(pattern=r"^[0-9]{8,14}$")] | None = None
     unit: Annotated[str, Field(min_length=1, max_length=20)] | None = None
     weight_g: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
     unit_cost: Money | None = None

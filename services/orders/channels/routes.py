@@ -6,11 +6,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from fastapi import APIRouter, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, EmailStr, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints, field_validator
 
 from libs.contracts.currencies import exponent
 from libs.contracts.orders import OnShortage
-from libs.service.call import Body, Call, needs
+from libs.service.call import Body, Call, Moment, needs
 from libs.service.paging import After, Limit, Page, decode, encode, page_of
 from libs.service.problems import Invalid, NotFound, Stale, documented
 from libs.service.roles import SCOPES
@@ -122,8 +122,8 @@ class KeyIn(Body):
 
     name: Name
     role: Literal["operator", "manager", "erp", "storefront", "dashboards"]
-    scopes: Annotated[list[str], Field(max_length=50)] = Field(default_factory=list)
-    expires_at: AwareDatetime | None = None
+    scopes: Annotated[list[Annotated[str, Field(max_length=50)]], Field(max_length=50)] = Field(default_factory=list)
+    expires_at: Moment | None = None
 
     @field_validator("scopes")
     @classmethod

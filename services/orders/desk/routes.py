@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from libs.contracts.orders import FulfilmentAxis, HoldKind, Lifecycle, PaymentAxis, StockAxis
-from libs.service.call import Call, needs
+from libs.service.call import Call, Moment, needs
 from libs.service.paging import After, Limit, Page, decode, encode, page_of
 from libs.service.problems import Forbidden, Invalid, NotFound, documented
 from services.orders.desk import store
@@ -60,8 +60,8 @@ async def orders(  # noqa: PLR0917 - FastAPI's parameters
     fulfilment: FulfilmentAxis | None = None,
     hold: HoldKind | None = None,
     customer_id: UUID | None = None,
-    placed_from: AwareDatetime | None = None,
-    placed_until: AwareDatetime | None = None,
+    placed_from: Moment | None = None,
+    placed_until: Moment | None = None,
     referer: Annotated[list[Annotated[str, Query(max_length=200)]] | None, Query(max_length=10)] = None,
     referer_match: Literal["any", "only"] = "any",
     after: After = None,

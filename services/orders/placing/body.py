@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from libs.contracts.common import Money, Quantity
 from libs.contracts.currencies import exponent
-from libs.service.call import Body
+from libs.service.call import Body, Moment
 
 MAX_LINES = 1000
 MAX_ATTRIBUTES = 50
@@ -25,12 +25,6 @@ def _positive(quantity: Quantity) -> Quantity:
     return quantity
 
 
-def _at_most_50(attributes: dict[str, str]) -> dict[str, str]:
-    if len(attributes) > MAX_ATTRIBUTES:
-        raise ValueError(f"at most {MAX_ATTRIBUTES}")
-    return attributes
-
-
 def _percent(text: str) -> str:
     if float(text) > 100:  # noqa: PLR2004 - percent
         raise ValueError("is a percentage")
@@ -43,12 +37,10 @@ Code = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Note = Annotated[str, StringConstraints(max_length=2000)]
-Attributes = Annotated[
-    dict[Code, Annotated[str, StringConstraints(max_length=500)]], AfterValidator(_at_most_50), Field(max_length=50)
-]
+Attributes = Annotated[dict[Code, Annotated[str, StringConstraints(max_length=500)]], Field(max_length=MAX_ATTRIBUTES)]
 FiscalIds = Annotated[dict[Code, Annotated[str, StringConstraints(min_length=1, max_length=254)]], Field(max_length=10)]
 Percent = Annotated[
-    str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,2})?$"), AfterValidator(_percent), Field(examples=["21"])
+    str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,2})?$"), AfterValidator(_percent), Field(examples=["21"])
 ]
 Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
 
@@ -105,7 +97,7 @@ class LineIn(Body):
     """A line: a snapshot of what was sold, which later catalogue edits do not change."""
 
     sku: Code
-    ean: Annotated[str, StringConstraints(pattern=r"^\d{8,14}$")] | None = None
+    ean: Annotated[str, StringConstraints(pattern=r"^[0-9]{8,14}$")] | None = None
     name: Name
     options: Annotated[dict[Code, Short], Field(max_length=20)] = Field(default_factory=dict)
     category: Name | None = None
@@ -156,9 +148,7 @@ class PlaceOrder(Body):
 
     channel: Code
     external_id: Code | None = Field(default=None, description="The channel's own id of the order, unique in it.")
-    placed_at: AwareDatetime | None = Field(
-        default=None, description="When it was placed elsewhere; needs orders:import."
-    )
+    placed_at: Moment | None = Field(default=None, description="When it was placed elsewhere; needs orders:import.")
     historic: bool = Field(default=False, description="An old order, kept without any effect; needs orders:import.")
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")] | None = None
     currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]

@@ -27,7 +27,7 @@ class PaymentMethodIn(Body):
     kind: PaymentKind
     names: dict[Language, Annotated[str, Field(min_length=1, max_length=100)]] = Field(min_length=1, max_length=50)
     active: bool = True
-    currencies: list[str] = Field(default=[], max_length=50)
+    currencies: list[Annotated[str, Field(pattern="^[A-Z]{3}$")]] = Field(default=[], max_length=50)
     companies_only: bool = False
     fee: Money | None = None
     reserve_for_minutes: Annotated[int, Field(ge=1, le=525_600)] | None = None

@@ -32,7 +32,7 @@ class Sender(Body):
 class Options(Body):
     """What the contract with the courier says."""
 
-    client_id: int | None = Field(default=None, description="FAN: the branch that books.")
+    client_id: int | None = Field(default=None, ge=1, le=2**31 - 1, description="FAN: the branch that books.")
     service: str | None = Field(default=None, max_length=60, description="The courier's own name of the service.")
     letters: list[Annotated[str, Field(pattern="^[A-Z]$")]] = Field(
         default_factory=lambda: ["X"], max_length=26, description="FAN's option letters; A6 labels need X."

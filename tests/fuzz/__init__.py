@@ -1,0 +1,1 @@
+"""Strangers at every door: Schemathesis over the whole system while it runs."""
