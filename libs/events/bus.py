@@ -134,7 +134,8 @@ class Bus(Protocol):
     async def publish(self, records: Sequence[Outgoing]) -> list[Outcome]:
         """Append in the order given; one outcome for each record, in the same order; never raises for a record.
 
-        Of the records of one key, those after a `Failed` one are not `Sent` either: order per key is kept.
+        Of the records of one key, whatever their topics, those after a `Failed` one are not `Sent` either, and none
+        is in the log before an earlier one is: order per key is kept.
         """
 
     def subscribe(self, group: str, topics: Sequence[str]) -> AbstractAsyncContextManager[Subscription]:

@@ -1,5 +1,6 @@
 """The consumer: from a record to one committed effect, once, whatever is delivered twice."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from libs.events.transaction import Cause, Transaction, UnitOfWork
 
 F = TypeVar("F", bound=Event)
 Handler = Callable[[Transaction, F], Awaitable[None]]
+TOGETHER = 20
 tracer = trace.get_tracer("comanda.events")
 
 
@@ -24,9 +26,14 @@ class RefusedFact(Exception):  # noqa: N818 - it says what happened to the fact
 class Consumer:
     """What one service does about the facts of others. `name` is its group on the bus and its name in the inbox."""
 
-    def __init__(self, name: str) -> None:
-        """Handlers are added by `on`."""
+    def __init__(self, name: str, *, together: int = TOGETHER) -> None:
+        """Handlers are added by `on`.
+
+        `together`: how many facts share a transaction, at most. 1 where handlers lock rows that facts of other keys
+        lock as well: each fact locks in sorted order, two batches would not.
+        """
         self.name = name
+        self.together = together
         self._contracts: dict[str, type[Event]] = {}
         self._handlers: dict[str, list[Handler[Any]]] = {}
 
@@ -62,20 +69,20 @@ class Consumer:
 
     async def deliver(self, uow: UnitOfWork, *records: Record) -> int:
         """Take these records in one transaction, in the order given; how many of them were new."""
+        return (await self.taken(uow, records)).total()
+
+    async def taken(self, uow: UnitOfWork, records: Sequence[Record]) -> Counter[str]:
+        """Take these records in one transaction, in the order given; how many of each topic were new."""
         facts = [self.decoded(record) for record in records]
         async with uow(Cause(actor=f"system:{self.name}")) as tx:
-            return await self.take(tx, facts)
-
-    async def take(self, tx: Transaction, facts: Sequence[tuple[Envelope, Event]]) -> int:
-        """Handle on an open transaction those facts that the inbox has not seen; how many they were."""
-        fresh = await seen_first(tx, self.name, [envelope.id for envelope, _ in facts])
-        done = 0
-        for envelope, event in facts:
-            if envelope.id in fresh:
-                fresh.discard(envelope.id)  # the same fact twice in one batch is new once
-                await self.handle(tx, envelope, event)
-                done += 1
-        return done
+            fresh = await seen_first(tx, self.name, [envelope.id for envelope, _ in facts])
+            new = Counter[str]()
+            for envelope, event in facts:
+                if envelope.id in fresh:
+                    fresh.discard(envelope.id)  # the same fact twice in one batch is new once
+                    await self.handle(tx, envelope, event)
+                    new[envelope.type] += 1
+        return new
 
     async def handle(self, tx: Transaction, envelope: Envelope, event: Event) -> None:
         """Run the handlers, past the inbox, as a consequence of this fact."""

@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 
 from libs.events import metrics
-from libs.events.bus import Bus, BusUnavailableError, Failed, Outcome, Outgoing, Refused, Sent
+from libs.events.bus import Bus, BusUnavailableError, Outcome, Outgoing, Refused, Sent
 from libs.events.envelope import Envelope
 from libs.events.errors import Kind, backoff, kind_of
 
@@ -176,16 +176,8 @@ class Relay:
         return len(sent)
 
     async def _publish(self, rows: Sequence[Any]) -> list[Outcome]:
-        """Publish in waves: a key's facts in several topics keep their order too, one that fails stops the later."""
-        outcomes: list[Outcome] = [_WAITS] * len(rows)
-        failed: set[str] = set()
-        for wave in _waves(rows):
-            going = [n for n in wave if rows[n]["key"] not in failed]
-            for n, outcome in zip(going, await self._bus.publish([_outgoing(rows[n]) for n in going]), strict=True):
-                outcomes[n] = outcome
-                if isinstance(outcome, Failed):
-                    failed.add(rows[n]["key"])
-        return outcomes
+        """Publish; a key's facts keep their order, and one that fails stops the later ones: the bus promises it."""
+        return await self._bus.publish([_outgoing(row) for row in rows])
 
     def _note_blocks(self, rows: Sequence[Any], outcomes: Sequence[Outcome]) -> None:
         """A key with a failed record waits, alone; one that got through is free again."""
@@ -223,23 +215,6 @@ class Relay:
                 await connection.execute("SELECT comanda_tidy_outbox($1)", self._retention, timeout=60)
 
 
-_WAITS = Failed("an earlier fact of its key did not get through")
-
-
-def _waves(rows: Sequence[Any]) -> list[list[int]]:
-    """The rows' numbers, divided so that within a wave each key has one topic: the log orders within a topic."""
-    waves: list[list[int]] = []
-    last: dict[str, tuple[int, str]] = {}  # key -> its latest wave, and its topic there
-    for n, row in enumerate(rows):
-        wave, topic = last.get(row["key"], (0, row["type"]))
-        wave += topic != row["type"]
-        last[row["key"]] = (wave, row["type"])
-        if wave == len(waves):
-            waves.append([])
-        waves[wave].append(n)
-    return waves
-
-
 def _outgoing(row: Any) -> Outgoing:
     envelope = Envelope(
         id=row["id"],
@@ -264,7 +239,8 @@ def _clock() -> float:
 
 async def _rest(stop: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+        async with asyncio.timeout(seconds):  # `wait_for` of Python 3.11 can swallow a cancellation
+            await stop.wait()
 
 
 _UNSENT = """SELECT * FROM outbox WHERE refused IS NULL AND NOT key = ANY($1::text[]) ORDER BY seq LIMIT $2"""

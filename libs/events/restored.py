@@ -11,7 +11,7 @@ import asyncpg
 
 from libs.events.bus import Bus, BusUnavailableError, Refused, Sent
 from libs.events.errors import backoff
-from libs.events.relay import _outgoing, _waves
+from libs.events.relay import _outgoing
 
 BATCH = 500
 TRIES = 10
@@ -63,18 +63,13 @@ async def _published(bus: Bus, rows: Sequence[Any]) -> int:
     left, refused = list(rows), 0
     for attempt in range(1, TRIES + 1):
         failed: list[Any] = []
-        blocked: set[str] = set()
-        for wave in _waves(left):
-            going = [left[n] for n in wave if left[n]["key"] not in blocked]
-            failed += [left[n] for n in wave if left[n]["key"] in blocked]
-            for row, outcome in zip(going, await bus.publish([_outgoing(row) for row in going]), strict=True):
-                refused += isinstance(outcome, Refused)
-                if not isinstance(outcome, Sent | Refused):
-                    blocked.add(row["key"])
-                    failed.append(row)
+        for row, outcome in zip(left, await bus.publish([_outgoing(row) for row in left]), strict=True):
+            refused += isinstance(outcome, Refused)
+            if not isinstance(outcome, Sent | Refused):
+                failed.append(row)
         if not failed:
             return refused
-        left = sorted(failed, key=lambda row: int(row["position"]))
+        left = failed
         await asyncio.sleep(backoff(attempt, most=5))
     raise BusUnavailableError(f"{len(left)} facts did not get through")
 

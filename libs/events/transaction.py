@@ -119,6 +119,7 @@ class UnitOfWork:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=30,
+            pool_use_lifo=True,  # few connections that know their statements, not many that have forgotten them
             connect_args={
                 "server_settings": {
                     "idle_in_transaction_session_timeout": FROZEN_AFTER,

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import islice
 
 from libs.events import dead_letters, metrics
 from libs.events.bus import Bus, BusUnavailableError, LostAssignmentError, Record, Subscription, TopicPartition
@@ -14,9 +16,9 @@ from libs.events.errors import Kind, backoff, kind_of
 from libs.events.transaction import UnitOfWork
 
 log = logging.getLogger(__name__)
-BATCH = 20  # facts of one partition in one transaction
 FULL = 500  # facts in hand of one partition before it is not fetched for a while
 TRIES = 5  # of an error that is neither passing nor final
+COMMIT_EVERY = 0.25  # seconds between two commits of offsets; what is lost with a crash, the inbox remembers
 
 
 @dataclass(slots=True)
@@ -25,8 +27,23 @@ class _Lane:
 
     place: TopicPartition
     records: deque[Record] = field(default_factory=deque)
+    uneasy: bool = False  # the database counts dead letters in a row for it
+
+
+@dataclass(slots=True)
+class _Strand:
+    """The partitions of one number, over all topics: they hold facts of the same orders, so one task takes them all."""
+
+    lanes: dict[TopicPartition, _Lane] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
-    uneasy: bool = True  # the database may count dead letters in a row for it
+
+    def next(self, most: int) -> list[Record]:
+        """The oldest of what waits, in each partition's own order; out of its lane from now on."""
+        waiting = merge(*(lane.records for lane in self.lanes.values()), key=lambda record: record.timestamp)
+        batch = list(islice(waiting, most))
+        for record in batch:
+            self.lanes[record.place].records.popleft()
+        return batch
 
 
 class Worker:
@@ -41,12 +58,12 @@ class Worker:
         self._bus = bus
         self._wait = wait
         self._slots = asyncio.Semaphore(concurrency)
-        self._lanes: dict[TopicPartition, _Lane] = {}
-        self._turns: dict[
-            int, asyncio.Lock
-        ] = {}  # equal partition numbers hold facts of the same orders: one at a time
+        self._strands: dict[int, _Strand] = {}
         self._paused: set[TopicPartition] = set()
+        self._full: set[TopicPartition] = set()
+        self._uneasy: set[TopicPartition] = set()
         self._rewind: dict[TopicPartition, int] = {}
+        self._done: dict[TopicPartition, int] = {}  # how far the database has come, where the group has not heard of it
         self._stop = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -64,6 +81,7 @@ class Worker:
                         await self._read(subscription)
                     finally:
                         await self._finish()
+                        await self._commit(subscription)
             except Exception as error:
                 if kind_of(error) is not Kind.TRANSIENT:
                     raise
@@ -72,26 +90,45 @@ class Worker:
                 await self._rest(backoff(attempt, most=5))
 
     async def _read(self, subscription: Subscription) -> None:
-        looked = -1.0
+        looked = committed = -1.0
         clock = asyncio.get_running_loop().time
         while not self._stop.is_set():
             if clock() - looked > 1:
                 looked = clock()
                 await self._learn_pauses(subscription)
             fetched = await subscription.poll(FULL // 2, self._wait)
-            for place in [place for place in self._lanes if place not in subscription.assigned]:
-                await self._forget(place)
+            for lane in [lane for lane in self._lanes() if lane.place not in subscription.assigned]:
+                self._forget(lane)
             for place, records in fetched.items():
                 if place in self._paused or place in self._rewind:
                     self._rewind.setdefault(place, records[0].offset)
                 else:
                     self._hand(subscription, place, records)
+            if clock() - committed > COMMIT_EVERY:
+                await self._commit(subscription)
+                committed = clock()
             await self._go_back(subscription)
-            full = [lane.place for lane in self._lanes.values() if len(lane.records) > FULL]
-            subscription.pause([*full, *self._paused & subscription.assigned])
-            for lane in self._lanes.values():
-                if lane.task is not None and lane.task.done():
-                    lane.task.result()  # what a lane could not handle ends the worker: a bug, not a bad fact
+            self._full = {lane.place for lane in self._lanes() if len(lane.records) > FULL}
+            subscription.pause([*self._full, *self._paused & subscription.assigned])
+            for strand in self._strands.values():
+                if strand.task is not None and strand.task.done():
+                    strand.task.result()  # what it could not handle ends the worker: a bug, not a bad fact
+
+    async def _commit(self, subscription: Subscription) -> None:
+        """Tell the group how far the database has come: after it, never before."""
+        offsets = {place: offset for place, offset in self._done.items() if place in subscription.assigned}
+        self._done.clear()
+        if not offsets:
+            return
+        try:
+            await subscription.commit(offsets)
+        except LostAssignmentError:  # whoever reads on does so from what was committed; the inbox knows what we did
+            for lane in self._lanes():
+                if lane.place in offsets:
+                    lane.records.clear()
+        except BusUnavailableError:
+            log.warning("offsets not committed now; the inbox remembers")
+            self._done = offsets | self._done
 
     async def _go_back(self, subscription: Subscription) -> None:
         """Read again what was fetched and dropped; done between polls, so that no fetch under way runs past it."""
@@ -102,64 +139,73 @@ class Worker:
 
     async def _learn_pauses(self, subscription: Subscription) -> None:
         """Pauses stand in the database: they survive restart and rebalance, and `resume` ends them from outside."""
-        now = await dead_letters.paused(self._uow, self.consumer.name)
-        for place in now - self._paused:
-            await self._forget(place)
+        now, self._uneasy = await dead_letters.troubled(self._uow, self.consumer.name)
+        for lane in self._lanes():
+            lane.uneasy |= lane.place in self._uneasy
+            if lane.place in now - self._paused:
+                self._forget(lane)
         ended = [place for place in self._paused - now if place in subscription.assigned]
         self._paused = now
         subscription.resume(ended)
 
+    def _lanes(self) -> list[_Lane]:
+        return [lane for strand in self._strands.values() for lane in strand.lanes.values()]
+
     def _hand(self, subscription: Subscription, place: TopicPartition, records: Sequence[Record]) -> None:
-        lane = self._lanes.setdefault(place, _Lane(place))
+        strand = self._strands.setdefault(place.partition, _Strand())
+        lane = strand.lanes.setdefault(place, _Lane(place, uneasy=place in self._uneasy))
         lane.records.extend(records)
-        if lane.task is None or lane.task.done():
-            lane.task = asyncio.create_task(self._drain(subscription, lane), name=f"{self.consumer.name} {place}")
+        if strand.task is None or strand.task.done():
+            name = f"{self.consumer.name} {place.partition}"
+            strand.task = asyncio.create_task(self._drain(subscription, strand), name=name)
 
-    async def _drain(self, subscription: Subscription, lane: _Lane) -> None:
-        turn = self._turns.setdefault(lane.place.partition, asyncio.Lock())
-        while lane.records and not self._stop.is_set() and self._lanes.get(lane.place) is lane:
-            batch = [lane.records.popleft() for _ in range(min(BATCH, len(lane.records)))]
-            async with turn, self._slots:
-                following = await self._take(batch, lane)
-            try:
-                if following > batch[0].offset:
-                    await subscription.commit({lane.place: following})
-            except LostAssignmentError:
-                lane.records.clear()  # somebody else reads on from what was committed; the inbox knows what we did
-                return
-            except BusUnavailableError:
-                log.warning("offset of %s not committed now; the inbox remembers", lane.place)
-            if lane.place in self._paused:
-                self._drop(lane, following)
-                return
-            if following <= batch[-1].offset:
-                return  # going down in the middle of a batch
-            if len(lane.records) < FULL // 2 and lane.place in subscription.assigned:
-                subscription.resume([lane.place])
+    async def _drain(self, subscription: Subscription, strand: _Strand) -> None:
+        while any(lane.records for lane in strand.lanes.values()) and not self._stop.is_set():
+            async with self._slots:
+                batch = strand.next(self.consumer.together)
+                done = await self._take(batch, strand) if batch else []
+            self._done |= {record.place: record.offset + 1 for record in done}
+            if len(done) < len(batch):  # paused in the middle, or going down
+                for record in batch:
+                    if record not in done:
+                        self._drop(strand, record)
+            self._relieve(subscription, strand)
 
-    def _drop(self, lane: _Lane, following: int) -> None:
-        """Let go of what is in hand of a partition, to be read again from `following`."""
-        lane.records.clear()
-        self._rewind[lane.place] = following
+    def _relieve(self, subscription: Subscription, strand: _Strand) -> None:
+        """Fetch partitions again of which there was too much in hand."""
+        relieved = [lane.place for lane in strand.lanes.values() if len(lane.records) < FULL // 2]
+        relieved = [place for place in relieved if place in self._full]
+        if relieved:
+            self._full.difference_update(relieved)
+            subscription.resume([place for place in relieved if place in subscription.assigned])
 
-    async def _take(self, batch: list[Record], lane: _Lane) -> int:
-        """Take these records; the offset that follows the last one done."""
+    def _drop(self, strand: _Strand, record: Record) -> None:
+        """Let go of what is in hand of a partition, to be read again from this record or before."""
+        if lane := strand.lanes.get(record.place):
+            lane.records.clear()
+        self._rewind[record.place] = min(record.offset, self._rewind.get(record.place, record.offset))
+
+    async def _take(self, batch: list[Record], strand: _Strand) -> list[Record]:
+        """Take these records; those that are done."""
         try:
-            new = await self.consumer.deliver(self._uow, *batch)
+            new = await self.consumer.taken(self._uow, batch)
         except Exception as error:  # noqa: BLE001 - which one it was is found out one by one
-            log.debug("a batch of %s falls back to one by one: %s", lane.place, type(error).__name__)
+            log.debug("a batch falls back to one by one: %s", type(error).__name__)
         else:
-            metrics.taken(self.consumer.name, lane.place.topic, new)
-            await self._calm(lane)
-            return batch[-1].offset + 1
+            for topic, facts in new.items():
+                metrics.taken(self.consumer.name, topic, facts)
+            for place in {record.place for record in batch}:
+                await self._calm(strand, place)
+            return batch
+        done: list[Record] = []
         for record in batch:
-            if not await self._take_one(record, lane):
-                return record.offset
-            if lane.place in self._paused:
-                return record.offset + 1
-        return batch[-1].offset + 1
+            if record.place not in self._paused:
+                if not await self._take_one(record, strand):
+                    break
+                done.append(record)
+        return done
 
-    async def _take_one(self, record: Record, lane: _Lane) -> bool:
+    async def _take_one(self, record: Record, strand: _Strand) -> bool:
         """Take one record, or bury it; False where neither was possible before the stop."""
         attempt = tries = 0
         while True:
@@ -170,7 +216,7 @@ class Worker:
                 attempt += 1
                 tries += kind is Kind.UNEXPECTED
                 if kind is Kind.FINAL or tries >= TRIES:
-                    if await self._bury(record, lane, error, max(tries, 1)):
+                    if await self._bury(record, strand, error, max(tries, 1)):
                         return True
                 elif attempt == 1 or not attempt % 10:
                     log.warning(
@@ -180,49 +226,53 @@ class Worker:
                     return False
                 await self._rest(backoff(attempt))
             else:
-                await self._calm(lane)
+                await self._calm(strand, record.place)
                 return True
 
-    async def _bury(self, record: Record, lane: _Lane, error: Exception, tries: int) -> bool:
+    async def _bury(self, record: Record, strand: _Strand, error: Exception, tries: int) -> bool:
         try:
             pause = await dead_letters.bury(self._uow, self.consumer, record, _named(error), tries)
         except Exception as again:
             if kind_of(again) is not Kind.TRANSIENT:
                 raise
             return False
-        lane.uneasy = True
+        self._uneasy.add(record.place)
+        if lane := strand.lanes.get(record.place):
+            lane.uneasy = True
         metrics.buried(self.consumer.name, record.topic)
         log.error("dead letter: %s could not take a %s: %s", self.consumer.name, record.topic, _named(error))
         if pause:
-            self._paused.add(lane.place)
-            log.error("%s stopped reading %s: too many dead letters in a row", self.consumer.name, lane.place)
+            self._paused.add(record.place)
+            log.error("%s stopped reading %s: too many dead letters in a row", self.consumer.name, record.place)
         return True
 
-    async def _calm(self, lane: _Lane) -> None:
+    async def _calm(self, strand: _Strand, place: TopicPartition) -> None:
         """A fact was taken: the dead letters of its partition are not in a row any more."""
-        if lane.uneasy:
-            await dead_letters.calmed(self._uow, self.consumer.name, lane.place)
+        lane = strand.lanes.get(place)
+        if lane is not None and lane.uneasy:
+            await dead_letters.calmed(self._uow, self.consumer.name, place)
+            self._uneasy.discard(place)
             lane.uneasy = False
 
-    async def _forget(self, place: TopicPartition) -> None:
-        """Drop what is in hand of a partition; what is being taken right now is finished first."""
-        lane = self._lanes.pop(place, None)
-        if lane is None:
-            return
-        rest = lane.records[0].offset if lane.records else None
-        lane.records.clear()
-        if lane.task is not None:
-            await lane.task
-        if rest is not None:
-            self._rewind.setdefault(place, rest)
+    def _forget(self, lane: _Lane) -> None:
+        """Drop what is in hand of a partition; what is being taken right now is finished."""
+        del self._strands[lane.place.partition].lanes[lane.place]
+        if lane.records:
+            self._rewind.setdefault(lane.place, lane.records[0].offset)
+            lane.records.clear()
 
     async def _finish(self) -> None:
-        for place in list(self._lanes):
-            await self._forget(place)
+        """Drop what is in hand, and wait for what is being taken."""
+        for lane in self._lanes():
+            self._forget(lane)
+        tasks = [strand.task for strand in self._strands.values() if strand.task is not None]
+        self._strands.clear()
+        await asyncio.gather(*tasks)
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            async with asyncio.timeout(seconds):  # `wait_for` of Python 3.11 can swallow a cancellation
+                await self._stop.wait()
 
 
 def _named(error: BaseException) -> str:

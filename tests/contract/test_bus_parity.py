@@ -97,12 +97,20 @@ async def test_a_record_too_large_is_refused_and_later_ones_go_on(world: World) 
 async def test_a_topic_that_does_not_exist_fails_alone_until_it_does(world: World) -> None:
     topic, bus = await world.topic(), world.open()
     absent = f"{topic}.absent"
-    outcomes = await bus.publish([Outgoing(topic, "k", b"1"), Outgoing(absent, "k", b"2"), Outgoing(topic, "k", b"3")])
+    outcomes = await bus.publish([Outgoing(topic, "k", b"1"), Outgoing(absent, "k", b"2"), Outgoing(topic, "l", b"3")])
     assert [type(outcome) for outcome in outcomes] == [Sent, Failed, Sent]
     assert isinstance(outcomes[1], Failed)
     assert absent in outcomes[1].reason
     await bus.create_topics([Topic(absent, 1)])
     await send(bus, [Outgoing(absent, "k", b"2")])
+
+
+async def test_after_a_failure_no_later_record_of_its_key_is_sent_in_any_topic(world: World) -> None:
+    topic, other, bus = await world.topic(), await world.topic(), world.open()
+    records = [(topic, "k", b"1"), (f"{topic}.absent", "k", b"2"), (other, "k", b"3"), (other, "l", b"4")]
+    outcomes = await bus.publish([Outgoing(*record) for record in (*records, (topic, "k", b"5"))])
+    assert [type(outcome) for outcome in outcomes] == [Sent, Failed, Failed, Sent, Failed]
+    assert [r.value for r in (*await bus.read(topic), *await bus.read(other))] == [b"1", b"4"]
 
 
 @pytest.mark.parametrize("name", ["no spaces", "", "a/b", "x" * 250, ".."])

@@ -66,21 +66,31 @@ class Publisher:
         return [outcome or Failed("not tried") for outcome in outcomes]
 
     async def _send(self, records: Sequence[Outgoing], outcomes: list[Outcome | None]) -> bool:
-        """Fill in the outcomes that are still open; whether the producer is as good as before."""
-        producer = await self._opened()
-        queues: dict[TopicPartition, list[int]] = {}
-        for n, record in enumerate(records):
-            if outcomes[n] is None:
-                count = await self._partitions(producer, record.topic)
-                if count:
+        """Fill in the outcomes that are still open; whether the producer is as good as before.
+
+        In waves, within which each key has one topic: the log orders within a topic only.
+        """
+        sound, stopped = True, dict[str, Failed]()
+        for wave in _waves(records, outcomes):
+            if not sound:
+                await self._end()
+            producer = await self._opened()
+            queues: dict[TopicPartition, list[int]] = {}
+            for n in wave:
+                record = records[n]
+                if record.key in stopped:
+                    outcomes[n] = stopped[record.key]
+                elif count := await self._partitions(producer, record.topic):
                     place = TopicPartition(record.topic, partition_of(record.key.encode(), count))
                     queues.setdefault(place, []).append(n)
                 else:
                     outcomes[n] = Failed(f"there is no topic {record.topic}")
-        async with asyncio.TaskGroup() as deliveries:
-            for place, queue in queues.items():
-                deliveries.create_task(self._deliver(producer, place, queue, records, outcomes))
-        return all(isinstance(outcomes[n], Sent) for queue in queues.values() for n in queue)
+            async with asyncio.TaskGroup() as deliveries:
+                for place, queue in queues.items():
+                    deliveries.create_task(self._deliver(producer, place, queue, records, outcomes))
+            sound = all(isinstance(outcomes[n], Sent) for queue in queues.values() for n in queue)
+            stopped |= {records[n].key: failed for n in wave if isinstance(failed := outcomes[n], Failed)}
+        return sound
 
     async def _deliver(
         self,
@@ -165,6 +175,21 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
     if sending is not None and not sending.done():  # it waited for an answer, which cannot come any more
         await asyncio.wait([sending], timeout=3)
         await closed_at_last(producer.client)
+
+
+def _waves(records: Sequence[Outgoing], outcomes: Sequence[Outcome | None]) -> list[list[int]]:
+    """The open records' numbers, divided so that within a wave each key has one topic."""
+    waves: list[list[int]] = []
+    last: dict[str, tuple[int, str]] = {}  # key -> its latest wave, and its topic there
+    for n, record in enumerate(records):
+        if outcomes[n] is None:
+            wave, topic = last.get(record.key, (0, record.topic))
+            wave += topic != record.topic
+            last[record.key] = (wave, record.topic)
+            if wave == len(waves):
+                waves.append([])
+            waves[wave].append(n)
+    return waves
 
 
 def _appended(builder: BatchBuilder, record: Outgoing) -> bool:

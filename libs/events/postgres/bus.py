@@ -76,6 +76,7 @@ class PostgresBus:
         outcomes: list[Outcome | None] = [refusal(record) for record in records]
         waiting = [n for n, refused in enumerate(outcomes) if refused is None]
         problem = await self._learn({records[n].topic for n in waiting})
+        waiting = self._without_unknown(waiting, records, outcomes) if problem is None else waiting
         for chunk in _chunks(waiting, records):
             sent = Failed(problem) if problem else await self._append([records[n] for n in chunk])
             if isinstance(sent, Failed):
@@ -150,30 +151,45 @@ class PostgresBus:
         self._partitions |= {row["name"]: row["partitions"] for row in rows}
         return None
 
+    def _without_unknown(
+        self, waiting: Sequence[int], records: Sequence[Outgoing], outcomes: list[Outcome | None]
+    ) -> list[int]:
+        """Those that can be appended: a record of an unknown topic fails, and with it the later ones of its key."""
+        stopped: dict[str, Failed] = {}
+        able = []
+        for n in waiting:
+            topic, key = records[n].topic, records[n].key
+            if topic not in self._partitions:
+                stopped.setdefault(key, Failed(f"there is no topic {topic}"))
+            if key in stopped:
+                outcomes[n] = stopped[key]
+            else:
+                able.append(n)
+        return able
+
     async def _append(self, records: Sequence[Outgoing]) -> list[Outcome] | Failed:
-        """Append in one transaction, all or none; records of unknown topics fail alone."""
-        outcomes: list[Outcome] = [Failed(f"there is no topic {record.topic}") for record in records]
+        """Append in one transaction, all or none."""
         keys = [record.key.encode() for record in records]
-        known = [n for n, record in enumerate(records) if record.topic in self._partitions]
-        places = {
-            n: TopicPartition(records[n].topic, partition_of(keys[n], self._partitions[records[n].topic]))
-            for n in known
-        }
+        places = [
+            TopicPartition(record.topic, partition_of(key, self._partitions[record.topic]))
+            for record, key in zip(records, keys, strict=True)
+        ]
         try:
             async with self._connections.use() as connection:
                 rows = await connection.fetch(
                     _APPEND,
-                    [place.topic for place in places.values()],
-                    [place.partition for place in places.values()],
-                    [keys[n] for n in known],
-                    [packed(records[n].headers) for n in known],
-                    [records[n].value for n in known],
+                    [place.topic for place in places],
+                    [place.partition for place in places],
+                    keys,
+                    [packed(record.headers) for record in records],
+                    [record.value for record in records],
                 )
         except (BusUnavailableError, asyncpg.PostgresError) as error:
             return Failed(str(error))
         following = {TopicPartition(row["topic"], row["partition"]): row["first"] for row in rows}
-        for n, place in places.items():
-            outcomes[n] = Sent(place.partition, following[place])
+        outcomes: list[Outcome] = []
+        for place in places:
+            outcomes.append(Sent(place.partition, following[place]))
             following[place] += 1
         self._wake.topics({place.topic for place in following})
         return outcomes

@@ -1,7 +1,7 @@
 """One member of a consumer group on the embedded log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from itertools import groupby
@@ -67,6 +67,8 @@ class PostgresSubscription:
         self._positions: dict[TopicPartition, int] = {}
         self._paused: set[TopicPartition] = set()
         self._news = asyncio.Event()
+        self._look: set[str] = set()  # topics with something to read, as far as is known
+        self._looked = float("-inf")  # when all of them were looked at
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
@@ -127,20 +129,55 @@ class PostgresSubscription:
     def resume(self, places: Sequence[TopicPartition]) -> None:
         """See Subscription."""
         self._paused.difference_update(places)
-        self._news.set()
+        self._notice(place.topic for place in places)
 
     async def seek(self, place: TopicPartition, offset: int) -> None:
         """See Subscription."""
         if place not in self._positions:
             raise LostAssignmentError(f"{place.topic}/{place.partition} is not assigned to this member")
         self._positions[place] = offset
-        self._news.set()
+        self._notice([place.topic])
 
     async def _fetch(self, limit: int) -> dict[TopicPartition, list[Record]] | None:
-        """What there is to read now; None when this member's generation is an old one."""
-        asked = {place: at for place, at in self._positions.items() if place not in self._paused}
+        """What there is to read now; None when this member's generation is an old one.
+
+        Looks where there are news; everywhere once a second, as news may get lost.
+        """
+        now = asyncio.get_running_loop().time()
+        everywhere, look, self._look = now - self._looked >= _POLL_EVERY, self._look, set()
+        asked = {
+            place: at
+            for place, at in self._positions.items()
+            if place not in self._paused and (everywhere or place.topic in look)
+        }
+        if not asked and not everywhere:
+            return {}
+        try:
+            rows = await self._rows(asked, limit)
+        except BaseException:  # also of who gives up waiting
+            self._look |= look
+            raise
+        if not rows:
+            self._heard = -1
+            return None
+        if everywhere:
+            self._looked = now
+        rows = [row for row in rows if row["topic"] is not None]
+        records = (record_of(row) for row in rows)
+        batch = {}
+        for place, found in groupby(records, lambda record: record.place):
+            if self._positions.get(place) == asked[place] and place not in self._paused:  # no seek, no pause meanwhile
+                batch[place] = list(found)
+                self._positions[place] = batch[place][-1].offset + 1
+        if sum(len(row["key"]) + len(row["headers"]) + len(row["value"]) for row in rows) >= self._settings.fetch_bytes:
+            self._looked = float("-inf")  # cut short
+        each = min(limit, _RECORDS // max(1, len(asked)))
+        self._look |= {place.topic for place, found in batch.items() if len(found) >= each}
+        return batch
+
+    async def _rows(self, asked: Mapping[TopicPartition, int], limit: int) -> list[asyncpg.Record]:
         async with self._connections.use() as connection:
-            rows = await connection.fetch(
+            found: list[asyncpg.Record] = await connection.fetch(
                 _FETCH,
                 self._membership.group,
                 self._generation,
@@ -151,16 +188,12 @@ class PostgresSubscription:
                 _RECORDS,
                 self._settings.fetch_bytes,
             )
-        if not rows:
-            self._heard = -1
-            return None
-        records = (record_of(row) for row in rows if row["topic"] is not None)
-        batch = {}
-        for place, found in groupby(records, lambda record: record.place):
-            if self._positions.get(place) == asked[place] and place not in self._paused:  # no seek, no pause meanwhile
-                batch[place] = list(found)
-                self._positions[place] = batch[place][-1].offset + 1
-        return batch
+        return found
+
+    def _notice(self, topics: Iterable[str]) -> None:
+        """There may be something to read of these topics."""
+        self._look.update(topics)
+        self._news.set()
 
     async def _enter(self) -> int:
         async with self._connections.use() as connection:
@@ -180,6 +213,7 @@ class PostgresSubscription:
             self._heard = -1
         else:  # under what was asked for: news that came meanwhile stands in `_heard`, for the next turn
             self._positions, self._paused, self._generation = positions, set(), generation
+            self._looked = float("-inf")
 
     async def _leave(self) -> None:
         async with self._connections.use() as connection:
@@ -192,7 +226,8 @@ class PostgresSubscription:
             with suppress(BusUnavailableError):
                 async with self._connections.alone() as connection:
                     await connection.add_listener(CHANNEL, self._hear)
-                    self._news.set()  # something may have been said while nobody listened
+                    self._looked = float("-inf")  # something may have been said while nobody listened
+                    self._news.set()
                     while True:
                         await self._beat(connection)
                         await asyncio.sleep(self._settings.session_timeout / 3)
@@ -217,7 +252,7 @@ class PostgresSubscription:
         if group:
             self._heard = -1
         if group or topics:
-            self._news.set()
+            self._notice(topics)
 
 
 def record_of(row: Any) -> Record:

@@ -4,7 +4,7 @@ Inside the appending transaction it would serialise all commits of the server (m
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 from libs.events.bus import BusUnavailableError
@@ -58,9 +58,9 @@ class Wake:
             await asyncio.sleep(_EVERY)
 
 
-def concerns(said: str, group: str, topics: Iterable[str]) -> tuple[bool, bool]:
-    """Whether what was said concerns this group, and whether these topics."""
+def concerns(said: str, group: str, topics: Collection[str]) -> tuple[bool, frozenset[str]]:
+    """Whether what was said concerns this group, and which of these topics."""
     if said == _ALL:
-        return True, True
+        return True, frozenset(topics)
     news = set(said.split("\n"))
-    return f"g:{group}" in news, any(f"t:{topic}" in news for topic in topics)
+    return f"g:{group}" in news, frozenset(topic for topic in topics if f"t:{topic}" in news)
