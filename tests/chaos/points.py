@@ -29,20 +29,20 @@ _HTTP = ("httpx", "AsyncHTTPTransport.handle_async_request")
 _MAIL = ("aiosmtplib", "SMTP.data")
 
 POINTS: dict[str, Point] = {
-    "commit.before": Point("before a commit", *_COMMIT, before=True, most=12),
-    "commit.after": Point("after a commit, before anybody was told", *_COMMIT, before=False, most=12),
-    "publish.before": Point("before publishing", *_PUBLISH, before=True, most=4),
-    "publish.after": Point("published, not marked as sent", *_PUBLISH, before=False, most=4),
-    "offsets.before": Point("consumed, not acknowledged", *_OFFSETS, before=True, most=8),
-    "offsets.after": Point("acknowledged", *_OFFSETS, before=False, most=8),
-    "log.before": Point("consumed, not acknowledged", *_LOG, before=True, most=8),
-    "log.after": Point("acknowledged", *_LOG, before=False, most=8),
+    "commit.before": Point("before a commit", *_COMMIT, before=True, most=6),
+    "commit.after": Point("after a commit, before anybody was told", *_COMMIT, before=False, most=6),
+    "publish.before": Point("before publishing", *_PUBLISH, before=True, most=2),
+    "publish.after": Point("published, not marked as sent", *_PUBLISH, before=False, most=2),
+    "offsets.before": Point("consumed, not acknowledged", *_OFFSETS, before=True, most=4),
+    "offsets.after": Point("acknowledged", *_OFFSETS, before=False, most=4),
+    "log.before": Point("consumed, not acknowledged", *_LOG, before=True, most=4),
+    "log.after": Point("acknowledged", *_LOG, before=False, most=4),
     "capture.before": Point("before the first byte of a capture", *_HTTP, before=True, of="/capture"),
     "capture.after": Point("captured, not recorded", *_HTTP, before=False, of="/capture"),
     "booking.before": Point("before the first byte of a booking", *_HTTP, before=True, of="/intern-awb"),
     "booking.after": Point("booked, not recorded", *_HTTP, before=False, of="/intern-awb"),
-    "mail.before": Point("before the first byte of a mail", *_MAIL, before=True, most=3),
-    "mail.after": Point("mail taken, not recorded", *_MAIL, before=False, most=3),
+    "mail.before": Point("before the first byte of a mail", *_MAIL, before=True, most=2),
+    "mail.after": Point("mail taken, not recorded", *_MAIL, before=False, most=2),
 }
 
 

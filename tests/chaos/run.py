@@ -187,4 +187,4 @@ async def _prove(system: System, api: Api, outcome: Outcome, say: Callable[[str]
         outcome.counted["second copies of a mail, under one Message-ID"] = second_copies(checker.seen)
         outcome.counted["AWBs booked"] = len(checker.seen.parcels)
         outcome.counted["AWBs that were nobody's: found, cancelled"] = strays(checker.seen)
-    outcome.counted += outcome.striker.noted
+    outcome.counted.update(outcome.striker.noted)

@@ -19,7 +19,7 @@ class Kind(StrEnum):
     KILL = "kill -9 at a random moment"
     KILL_AT = "kill -9 at an instant"
     FREEZE = "frozen for longer than every lease, then woken"
-    FREEZE_AT = "frozen at an instant for longer than every lease, then woken"
+    FREEZE_AT = "frozen at an instant of its work for longer than every lease, then woken"
     CLOCK = "clock wrong by an hour"
     LATE = "the courier carries a booking out long after its caller gave up"
     REFUSED_FOR_GOOD = "the broker refuses records of a topic for good"

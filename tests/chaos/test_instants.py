@@ -24,7 +24,8 @@ WORK = (  # a fact's way: who is killed, where, the how manieth time
 FAULTS = [Fault(Kind.KILL_AT, victim, 0, point=point, nth=nth) for victim, point, nth in WORK]
 
 
-@pytest.mark.timeout(560)
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
 async def test_b1_killed_between_commit_publish_consume_and_acknowledge_every_effect_happens_once(
     tmp_path: Path,
 ) -> None:

@@ -170,7 +170,7 @@ def machine(admin: str) -> type[RuleBasedStateMachine]:
     return Interleavings
 
 
-def test_any_interleaving_gives_every_effect_once(postgres: str) -> None:
+def test_part_b1_any_interleaving_gives_every_effect_once(postgres: str) -> None:
     run_state_machine_as_test(
         machine(postgres),
         settings=settings(
