@@ -31,7 +31,7 @@ from tests.service.inventory.stage import a_line, an_order, told
 from tests.unit.orders.said import Said
 
 SIZES = (1, 10, 200)
-PLACE = 13
+PLACE = 12
 RESERVE = 12
 LEARN = 7
 DELIVER = 3
