@@ -51,7 +51,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of it: kills at least, and for how many seconds who is away."""
+    """How much of it: kills at least, for how many seconds who is away, and how long killers rest at most."""
 
     kills: int
     freezes: int
@@ -60,6 +60,7 @@ class Size:
     rounds: int  # of each fault of the servers
     brokers: int = 1
     long: bool = False
+    rest: float = 1.5
 
 
 Tracks = dict[str, list[Fault]]
@@ -98,10 +99,10 @@ def kills(dice: random.Random, size: Size) -> list[Fault]:
         if points and number % 2 == 0:
             point = dice.choice(points)
             nth = dice.randint(1, POINTS[point].most)
-            found.append(Fault(Kind.KILL_AT, victim, dice.uniform(0, 1.5), point=point, nth=nth))
+            found.append(Fault(Kind.KILL_AT, victim, dice.uniform(0, size.rest), point=point, nth=nth))
             struck += 2  # to start it anew with the trap set, it is killed as well
         else:
-            found.append(Fault(Kind.KILL, victim, dice.uniform(0, 1.5)))
+            found.append(Fault(Kind.KILL, victim, dice.uniform(0, size.rest)))
             struck += 1
     return found
 
