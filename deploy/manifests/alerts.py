@@ -130,6 +130,13 @@ ALERTS = (
         "webhooks-are-refused",
     ),
     Alert(
+        "CallbacksRefused",
+        "sum by (reason) (increase(comanda_callback_refusals_total[15m])) > 20",
+        "0m",
+        "Couriers' callbacks are refused: {{ $labels.reason }}.",
+        "webhooks-are-refused",
+    ),
+    Alert(
         "StrayAwb",
         "increase(comanda_shipping_strays_total[1d]) > 0",
         "0m",

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError, field_validator
@@ -49,15 +49,19 @@ def signature(secret: str, timestamp: str, raw: bytes) -> str:
     return hmac.new(secret.encode(), timestamp.encode() + b"." + raw, hashlib.sha256).hexdigest()
 
 
-def is_genuine(secrets: Iterable[str], timestamp: str, given: str, raw: bytes, now: datetime, skew: timedelta) -> bool:
-    """Whether one of the account's live secrets signed these bytes, not longer ago than `skew`."""
+def refusal(
+    secrets: Sequence[str], timestamp: str, given: str, raw: bytes, now: datetime, skew: timedelta
+) -> str | None:
+    """None when one of the account's live secrets signed these bytes, not longer ago than `skew`; else why not."""
+    if not secrets:
+        return "account"
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):  # noqa: PLR2004 - seconds
-        return False
+        return "time"
     if abs(now.timestamp() - int(timestamp)) > skew.total_seconds():
-        return False
+        return "time"
     given = given.removeprefix("sha256=").lower()
     matches = [
         hmac.compare_digest(signature(secret, timestamp, raw).encode(), given.encode(errors="replace"))
         for secret in secrets
     ]
-    return any(matches)
+    return None if any(matches) else "signature"

@@ -5,11 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import HTMLResponse
+from prometheus_client import Counter
 
 from libs.service.call import Call, public, signed
 from libs.service.problems import Invalid, NotFound, TooLarge, Unauthenticated, documented
 from services.shipping.accounts import store as accounts
-from services.shipping.couriers.callbacks import is_genuine
+from services.shipping.couriers.callbacks import refusal
 from services.shipping.sealing import Seal
 from services.shipping.tracking import store
 from services.shipping.tracking.loops import CALLBACKS
@@ -18,6 +19,7 @@ from services.shipping.tracking.page import rendered
 router = APIRouter(tags=["tracking"])
 PUBLIC = Annotated[Call, public()]
 SIGNED = Annotated[Call, signed()]
+REFUSED = Counter("comanda_callback_refusals_total", "Couriers' callbacks refused, by reason.", ["reason"])
 MOST = 256 * 1024
 CODE = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 
@@ -48,7 +50,9 @@ async def callback(
         row = await accounts.by_code(tx, account)
         secrets = [seal.open(each) for each in row["callback_secrets"]] if row and row["active"] else []
         now = datetime.now(UTC)
-        if not is_genuine(secrets, callback_timestamp, callback_signature, raw, now, settings.callback_skew):
+        reason = refusal(secrets, callback_timestamp, callback_signature, raw, now, settings.callback_skew)
+        if reason is not None:
+            REFUSED.labels(reason).inc()
             raise Unauthenticated("the signature is not one of this account's, or too old")
         await store.keep_callback(tx, account, raw)
     call.context.wake[CALLBACKS].set()

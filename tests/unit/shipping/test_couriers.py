@@ -9,7 +9,7 @@ from stdnum.iso7064 import mod_11_10
 from libs.contracts.common import Address, Money
 from services.shipping.consignment import reference
 from services.shipping.couriers import fan, fan_form
-from services.shipping.couriers.callbacks import is_genuine, parsed, signature
+from services.shipping.couriers.callbacks import parsed, refusal, signature
 from services.shipping.couriers.own_fleet import CODES
 from services.shipping.couriers.port import Consignment, NotACallbackError
 from services.shipping.tracking.domain import Status
@@ -82,17 +82,17 @@ def test_every_code_of_fan_is_mapped_once() -> None:
 def test_a_signature_within_five_minutes_is_genuine(offset: int) -> None:
     stamp = str(int(NOW.timestamp()) + offset)
     given = signature("new", stamp, b"body")
-    assert is_genuine(["new", "old"], stamp, given, b"body", NOW, SKEW)
-    assert is_genuine(["other", "new"], stamp, f"sha256={given.upper()}", b"body", NOW, SKEW)
-    assert not is_genuine([], stamp, given, b"body", NOW, SKEW)
-    assert not is_genuine(["new"], stamp, given, b"body ", NOW, SKEW)
-    assert not is_genuine(["new"], str(int(stamp) + 1), given, b"body", NOW, SKEW)
-    assert not is_genuine(["new"], stamp, "ș", b"body", NOW, SKEW)
+    assert refusal(["new", "old"], stamp, given, b"body", NOW, SKEW) is None
+    assert refusal(["other", "new"], stamp, f"sha256={given.upper()}", b"body", NOW, SKEW) is None
+    assert refusal([], stamp, given, b"body", NOW, SKEW) == "account"
+    assert refusal(["new"], stamp, given, b"body ", NOW, SKEW) == "signature"
+    assert refusal(["new"], str(int(stamp) + 1), given, b"body", NOW, SKEW) == "signature"
+    assert refusal(["new"], stamp, "ș", b"body", NOW, SKEW) == "signature"
 
 
 @pytest.mark.parametrize("stamp", ["", "x", "-5", "99999999999999", str(int(NOW.timestamp()) - 301), "²"])
 def test_another_time_is_not_genuine(stamp: str) -> None:
-    assert not is_genuine(["s"], stamp, signature("s", stamp, b"body"), b"body", NOW, SKEW)
+    assert refusal(["s"], stamp, signature("s", stamp, b"body"), b"body", NOW, SKEW) == "time"
 
 
 @pytest.mark.parametrize(
