@@ -135,6 +135,9 @@ class KnownOrder(Table, table=True):
     channel: str = _text()
     placed_at: datetime = _time()
     may_wait: bool
+    asked: bytes | None = None  # a fingerprint of what it asks for,
+    asked_at: int | None = Field(default=None, sa_type=BigInteger)  # as of this version,
+    asked_since: int | None = Field(default=None, sa_type=BigInteger)  # and first of this one
 
 
 class ReservationRow(Table, table=True):

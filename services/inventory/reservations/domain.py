@@ -1,5 +1,6 @@
 """A reservation: what an order wants, what is held for it where, and how it follows the newest that orders says."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -169,6 +170,20 @@ class Reservation:
             return StockDeducted(reservation=self.snapshot())
         assert self.state is not None  # noqa: S101 - nobody tells before having looked
         return _FACTS[self.state](reservation=self.snapshot())
+
+
+def asked_by(order: OrderSnapshot) -> bytes:
+    """A fingerprint of all that `follow` reads of an order: while it is the same, nothing is asked anew."""
+    lines = [
+        (line.id.int, line.sku, line.ships, line.ordered - line.cut, _said(line.shipped_from), _said(line.returned_to))
+        for line in order.lines
+    ]
+    asked = (order.lifecycle == Lifecycle.CANCELLED, order.round, lines)
+    return hashlib.sha256(repr(asked).encode()).digest()
+
+
+def _said(depots: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [(depot, int(quantity)) for depot, quantity in sorted(depots.items())]
 
 
 _FACTS: Mapping[ReservationState, type[StockFact]] = {

@@ -11,7 +11,7 @@ from libs.events.transaction import Cause, Transaction, UnitOfWork
 from services.inventory.catalogue import store as catalogue
 from services.inventory.catalogue.domain import Depots
 from services.inventory.reservations import store
-from services.inventory.reservations.domain import Reservation
+from services.inventory.reservations.domain import Reservation, asked_by
 from services.inventory.reservations.lines import Change, What
 from services.inventory.reservations.pool import Pool, Waiting, servable
 from services.inventory.stock import handlers as stock
@@ -27,7 +27,7 @@ async def bring(tx: Transaction, order: OrderSnapshot) -> None:
 
     A historic order is none of ours. Facts say only what changed.
     """
-    if order.historic or not await store.learned(tx, order):
+    if order.historic or not await store.learned(tx, order, asked_by(order)):
         return
     reservation = await store.of_order(tx, order.id) or Reservation.begun(order.id)
     said = reservation.essence()

@@ -20,21 +20,30 @@ LEFT JOIN allocation a ON a.reservation_id = r.id AND a.line_id = l.line_id
 """
 
 
-async def learned(tx: Transaction, order: OrderSnapshot) -> bool:
-    """Keep the newest of an order and lock its row; False when something newer is known."""
+async def learned(tx: Transaction, order: OrderSnapshot, asked: bytes) -> bool:
+    """Keep the newest of an order and lock its row; False when something newer is known, or as new that asked the same.
+
+    What was `asked` counts only with the version that it came with: whoever does not know the column moves the
+    version alone.
+    """
     return bool(
         await tx.sql.fetchval(
-            """INSERT INTO known_order AS k (id, version, number, channel, placed_at, may_wait)
-               VALUES ($1, $2, $3, $4, $5, $6)
+            """INSERT INTO known_order AS k (id, version, number, channel, placed_at, may_wait,
+                                             asked, asked_at, asked_since)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $2, $2)
                ON CONFLICT (id) DO UPDATE SET version = excluded.version, number = excluded.number,
-                   channel = excluded.channel, placed_at = excluded.placed_at, may_wait = excluded.may_wait
-               WHERE k.version <= excluded.version RETURNING true""",
+                   channel = excluded.channel, placed_at = excluded.placed_at, may_wait = excluded.may_wait,
+                   asked = excluded.asked, asked_at = excluded.asked_at,
+                   asked_since = CASE WHEN k.asked = excluded.asked AND k.asked_at = k.version THEN k.asked_since
+                                      ELSE excluded.version END
+               WHERE k.version <= excluded.version RETURNING asked_since = version""",
             order.id,
             order.version,
             order.number,
             order.channel,
             order.placed_at,
             order.on_shortage == OnShortage.WAIT,
+            asked,
         )
     )
 
