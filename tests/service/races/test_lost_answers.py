@@ -19,7 +19,7 @@ from tests.service.races.stage import rows, value
 from tests.service.races.wire import wired
 from tests.unit.orders.said import submitted
 
-LAST = b"UPDATE idempotency_key SET status"
+COMMAND = b"INSERT INTO orders"
 KEY = {"Idempotency-Key": "once"}
 
 
@@ -72,7 +72,7 @@ async def test_part_b9_a_process_killed_between_commit_and_answer_placed_the_ord
     """
     order = submitted(external_id=None)
     async with wired(orders_url) as wire, orders_process(wire.url, bus_url) as (process, client):
-        wire.after_commit_of(LAST, lambda: os.kill(process.pid, signal.SIGKILL))
+        wire.after_commit_of(COMMAND, lambda: os.kill(process.pid, signal.SIGKILL))
         with pytest.raises(httpx.TransportError):
             await client.post("/v1/orders", json=order, headers=KEY)
         assert wire.happened.is_set(), "it was killed in that window"
@@ -88,7 +88,7 @@ async def test_part_b9_a_connection_cut_exactly_after_the_commit_placed_the_orde
     """The caller is told of an error, for nobody knows, and the same key tells them. The same guard."""
     async with wired(orders_url) as wire, running(service, wire.url, bus_url, parts=("api",)) as api:
         order = submitted(external_id=None)
-        wire.after_commit_of(LAST, wire.cut)
+        wire.after_commit_of(COMMAND, wire.cut)
         lost = await api.post("/v1/orders", json=order, headers=KEY)
         assert wire.happened.is_set()
         assert lost.status_code >= 500

@@ -20,6 +20,7 @@ class Wire:
         self._writers: set[asyncio.StreamWriter] = set()
         self._open = asyncio.Event()
         self._open.set()
+        self._refusing = False
         self._watched: bytes | None = None
         self._then: Callable[[], None] = lambda: None
         self.happened = asyncio.Event()
@@ -32,13 +33,25 @@ class Wire:
         """Pass nothing any more, and let nobody know."""
         self._open.clear()
 
+    def refuse(self) -> None:
+        """End every connection, and let no new one through."""
+        self._refusing = True
+        self.cut()
+
+    def let_in(self) -> None:
+        """New connections are let through again."""
+        self._refusing = False
+
     def cut(self) -> None:
-        """End every connection; new ones are let through."""
+        """End every connection, as it is."""
         for writer in self._writers:
             writer.transport.abort()
         self._open.set()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refusing:
+            writer.transport.abort()
+            return
         server_reader, server_writer = await asyncio.open_connection(*self._server)
         self._writers |= {writer, server_writer}
         seen = asyncio.Event()
