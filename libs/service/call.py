@@ -184,7 +184,7 @@ def signed() -> Any:
 
 def _open(access: Access) -> Any:
     async def open_to_all(request: Request) -> Call:
-        _limit(_context(request), PUBLIC, _address(request))
+        _limit(_context(request), PUBLIC, _address(request), signed=access.means == "signature")
         return Call(request, PUBLIC)
 
     open_to_all.access = access  # type: ignore[attr-defined] # what the route declares
@@ -213,12 +213,12 @@ async def _call(request: Request, principal: Principal) -> Call:
     return Call(request, principal, key, idempotency.hash_of(request.url.path, request.scope["query_string"], body))
 
 
-def _limit(context: Context[Any], principal: Principal, address: str) -> None:
+def _limit(context: Context[Any], principal: Principal, address: str, *, signed: bool = False) -> None:
     """Count the request against whoever it comes from."""
     try:
         match principal.kind:
             case "public":
-                context.public_rate.take(f"address:{address}")
+                (context.signed_rate if signed else context.public_rate).take(f"address:{address}")
             case "customer":
                 context.public_rate.take(principal.actor)
             case _:

@@ -35,11 +35,13 @@ class Context(Generic[S]):
     leaving: bool = False  # told to stop: not ready any more, and answers ask to come back elsewhere
     rate: RateLimit = field(init=False)
     public_rate: RateLimit = field(init=False)
+    signed_rate: RateLimit = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.settings
         self.rate = RateLimit(settings.requests_per_second, settings.requests_burst)
         self.public_rate = RateLimit(settings.public_per_second, settings.public_burst)
+        self.signed_rate = RateLimit(settings.signed_per_second, settings.signed_burst)
 
 
 async def nothing_more(_: Context[S], __: datetime) -> Found:

@@ -84,6 +84,8 @@ class ServiceSettings(BaseSettings):
     requests_burst: Annotated[int, Field(ge=1)] = 4000
     public_per_second: Annotated[float, Field(gt=0)] = 50  # of one customer, or of one address without credentials
     public_burst: Annotated[int, Field(ge=1)] = 200
+    signed_per_second: Annotated[float, Field(gt=0)] = 2000  # of one address that sends webhooks or callbacks
+    signed_burst: Annotated[int, Field(ge=1)] = 8000
     stop_within: timedelta = timedelta(seconds=20)
     lame_duck: timedelta = timedelta(seconds=5)  # of an API told to stop: not ready any more, still serving
 

@@ -8,6 +8,8 @@ from typing import Any
 from prometheus_client import REGISTRY
 
 from libs.events.transaction import Cause
+from libs.service.testing import running
+from services.payments.__main__ import service
 from tests.service.payments.world import World
 
 PATH = "/v1/webhooks/paypal"
@@ -105,7 +107,8 @@ async def test_part_f18_hostile_deliveries_are_refused_counted_and_write_nothing
     await world.quiet()
     for how, (change, reason) in HOSTILE.items():
         before, counted = await rows(world), refusals()
-        headers, body = change(*sealed(world), world)
+        given = sealed(world)
+        headers, body = change(given[0], given[1], world)
         answer = await world.api.as_role("").post(PATH, content=body, headers=headers)
         assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json"), how
         assert answer.json()["type"] == "/problems/bad-signature", how
@@ -119,3 +122,17 @@ async def test_part_f18_a_delivery_sent_again_by_somebody_who_overheard_it_is_ke
     answers = [await world.api.as_role("").post(PATH, content=body, headers=headers) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert [row["event_id"] for row in await world.inbox()] == ["WH-TRUE-1"]
+
+
+async def test_deliveries_have_a_limit_of_their_own(payments_url: str, bus_url: str) -> None:
+    """A provider sends many at once from one address; a person who guesses at other open routes may not."""
+    limits: dict[str, Any] = {
+        "public_per_second": 0.01,
+        "public_burst": 2,
+        "signed_per_second": 0.01,
+        "signed_burst": 5,
+    }
+    async with running(service, payments_url, bus_url, parts=("api",), **limits) as api:
+        nobody = api.as_role("")
+        assert [(await nobody.post(PATH, content=BODY)).status_code for _ in range(6)] == [400] * 5 + [429]
+        assert [(await nobody.get("/v1/payments/link")).status_code for _ in range(3)][-1] == 429
