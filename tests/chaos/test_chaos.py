@@ -33,6 +33,7 @@ async def test_b1_whoever_is_killed_frozen_or_cut_off_every_effect_happens_exact
     assert outcome.striker.kills.total() >= SIZE.kills
     assert set(VICTIMS) | {"postgres"} <= set(outcome.striker.kills)
     assert {kind for kind, _ in outcome.striker.struck} == set(Kind) - ELSEWHERE
+    assert outcome.striker.instants
     assert outcome.counted["AWBs that were nobody's: found, cancelled"] > 0
 
 
