@@ -28,9 +28,9 @@ async def measure(stage: Stage) -> AsyncIterator[Figure]:
     first: dict[str, float] = {}
     async for what, there, ours, note in _measured(stage):
         least = stage.scale.grown[0]
-        raw = first.setdefault(what, ours)
-        beside = (None, "") if there == least else (raw, f"with {least:,}")
-        yield Figure(f"{what}, {there:,} orders there", ours, "ms", *beside, note=note)
+        beside = first.setdefault(what, ours)
+        raw, raw_is = (None, "") if there == least else (beside, f"with {least:,}")
+        yield Figure(f"{what}, {there:,} orders there", ours, "ms", raw, raw_is, note=note)
 
 
 async def _measured(stage: Stage) -> AsyncIterator[tuple[str, int, float, str]]:

@@ -76,14 +76,17 @@ async def send(port: int, requests: list[bytes], clients: int, rate: float = 0.0
     loop = asyncio.get_running_loop()
     opened = [await loop.create_connection(_Connection, "127.0.0.1", port) for _ in range(clients)]
     connections = [connection for _, connection in opened]
-    for first, counted in ((requests[:warm], False), (requests[warm:], True)):
-        answers, started = Answers(), time.perf_counter()
-        numbered = iter(enumerate(first))
-        each = rate if counted else 0.0
-        await asyncio.gather(*(_work(connection, numbered, answers, started, each) for connection in connections))
-        answers.seconds = time.perf_counter() - started
+    await _sent(connections, requests[:warm], 0.0)
+    answers = await _sent(connections, requests[warm:], rate)
     for connection in connections:
         connection.close()
+    return answers
+
+
+async def _sent(connections: list[_Connection], requests: list[bytes], rate: float) -> Answers:
+    answers, numbered, started = Answers(), iter(enumerate(requests)), time.perf_counter()
+    await asyncio.gather(*(_work(connection, numbered, answers, started, rate) for connection in connections))
+    answers.seconds = time.perf_counter() - started
     return answers
 
 

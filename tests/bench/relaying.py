@@ -32,12 +32,12 @@ _APPEND = "INSERT INTO raw_log SELECT * FROM unnest($1::text[], $2::text[], $3::
 
 async def measure(stage: Stage) -> AsyncIterator[Figure]:
     """Facts a second from a full outbox to acknowledged and moved; the goal is half of the raw limit."""
+    [fact] = created_facts(1, "mug", "plate", "spoon")
     for kind in stage.scale.buses:
         amount, ours, raw, cpu = stage.scale.of(20_000, 1000), [], [], []
         database = await stage.databases("orders")
         async with stage.bus(kind) as bus:
             for _ in range(stage.scale.repeats):
-                [fact] = created_facts(1, "mug", "plate", "spoon")
                 before = stage.cpu
                 relayed = await apart(drain, database, bus, fact, amount)
                 cpu.append([seconds / amount * 1000 for seconds in (relayed.cpu, stage.cpu - before)])
