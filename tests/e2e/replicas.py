@@ -47,7 +47,7 @@ class Balancer:
                     with suppress(httpx.TransportError):
                         fine = (await http.get(f"http://127.0.0.1:{port}/health/ready")).status_code == 200
                     (self.ready.add if fine else self.ready.discard)(port)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.5)  # so long it sends requests to one that is going
 
     async def _passed_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         going = [port for port in self.ports if port in self.ready] or self.ports
