@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 COMMITTED = b"COMMIT\0"
@@ -55,10 +55,14 @@ class Wire:
         server_reader, server_writer = await asyncio.open_connection(*self._server)
         self._writers |= {writer, server_writer}
         seen = asyncio.Event()
-        with suppress(ConnectionError, asyncio.CancelledError):
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._upwards(reader, server_writer, seen))
-                group.create_task(self._downwards(server_reader, writer, seen))
+        ways = [
+            asyncio.create_task(self._upwards(reader, server_writer, seen)),
+            asyncio.create_task(self._downwards(server_reader, writer, seen)),
+        ]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
         for each in (writer, server_writer):
             self._writers.discard(each)
             each.transport.abort()
@@ -70,7 +74,6 @@ class Wire:
                 seen.set()
             writer.write(data)
             await writer.drain()
-        raise ConnectionResetError
 
     async def _downwards(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: asyncio.Event) -> None:
         while data := await reader.read(65536):
@@ -82,7 +85,6 @@ class Wire:
                 break
             writer.write(data)
             await writer.drain()
-        raise ConnectionResetError
 
 
 @asynccontextmanager
