@@ -109,6 +109,7 @@ async def test_a_rolling_restart_under_load_loses_no_request_and_no_client_sees_
         assert set(door.served) == set(ports)
 
 
+@pytest.mark.slow
 async def test_without_a_balancer_what_was_not_answered_was_never_begun(tmp_path: Path) -> None:
     """Even where everybody keeps knocking until the port is closed, nobody is left with an unknown outcome."""
     async with installation(tmp_path, "PT0S", apis=1) as system:

@@ -55,6 +55,7 @@ async def first_records(bus: Bus, group: str, topics: list[str]) -> int:
                 return sum(map(len, found.values()))
 
 
+@pytest.mark.slow
 async def test_each_service_writes_and_reads_what_is_its_own_and_nothing_else(
     guarded: Kafka, tmp_path: Path, database: Databases
 ) -> None:
