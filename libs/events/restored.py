@@ -59,17 +59,17 @@ async def resend(database_url: str, bus: Bus) -> tuple[int, int]:
 
 
 async def _published(bus: Bus, rows: Sequence[Any]) -> int:
-    """Publish a batch, each key in its order, again and again until all got through; how many were refused for good."""
+    """Publish a batch again and again until all of it got through; how many were refused for good.
+
+    The bus lets nothing of a key overtake what failed.
+    """
     left, refused = list(rows), 0
     for attempt in range(1, TRIES + 1):
-        failed: list[Any] = []
-        for row, outcome in zip(left, await bus.publish([_outgoing(row) for row in left]), strict=True):
-            refused += isinstance(outcome, Refused)
-            if not isinstance(outcome, Sent | Refused):
-                failed.append(row)
-        if not failed:
+        outcomes = await bus.publish([_outgoing(row) for row in left])
+        refused += sum(isinstance(outcome, Refused) for outcome in outcomes)
+        left = [row for row, o in zip(left, outcomes, strict=True) if not isinstance(o, Sent | Refused)]
+        if not left:
             return refused
-        left = failed
         await asyncio.sleep(backoff(attempt, most=5))
     raise BusUnavailableError(f"{len(left)} facts did not get through")
 
