@@ -80,7 +80,8 @@ class _Guarded:
         try:
             message = await asyncio.wait_for(self.receive(), max(0.001, self.deadline - time.monotonic()))
         except TimeoutError:
-            raise _refusal(TooSlow(headers={"Connection": "close"})) from None
+            slow = TooSlow(headers={"Connection": "close"})  # what still trickles in is nobody's
+            raise _refusal(slow) from slow
         if message["type"] == "http.request":
             self.complete = not message.get("more_body", False)
             if self.is_json:
@@ -103,7 +104,8 @@ def check_json(body: bytes) -> None:
     try:
         body.decode()
     except UnicodeDecodeError:
-        raise _refusal(Malformed("the body is not UTF-8")) from None
+        other = Malformed("the body is not UTF-8")
+        raise _refusal(other) from other
     if b"\0" in body:
         raise _refusal(Malformed("the body is not JSON"))
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and depth_of(body) > MAX_DEPTH:
