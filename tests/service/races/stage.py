@@ -1,7 +1,7 @@
 """Making things happen at once: everybody runs into one lock, is counted there, and is let go together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from libs.events.open_bus import open_bus
 from libs.service.testing import until
 
 T = TypeVar("T")
-Act = Callable[[], Coroutine[Any, Any, T]]
+Act = Callable[[], Awaitable[T]]
 
 
 async def make_topics(url: str) -> None:
@@ -72,8 +72,12 @@ async def at_once(url: str, lock: str, *values: Any, acts: Sequence[Act[T]], in_
 
     async with held(url, lock, *values):
         for act in acts:
-            tasks.append(asyncio.create_task(act()))
+            tasks.append(asyncio.create_task(_done(act)))
             if in_turn:
                 await until(there, why=f"{len(tasks)} waiting")
         await until(there, why=f"{len(tasks)} waiting")
     return await asyncio.gather(*tasks)
+
+
+async def _done(act: Act[T]) -> T:
+    return await act()
