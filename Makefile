@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo import test chaos bench docs check format reset lock lock-check ci
+.PHONY: help setup run demo import test chaos fuzz bench docs check format reset lock lock-check ci
 
 PYTHON ?= python3
 BUS ?= embedded
@@ -34,6 +34,9 @@ test: $(STAMP) ## every level of tests; says what it leaves out without Java
 
 chaos: $(STAMP) ## kill and freeze everything while orders run; prove that nothing is lost or doubled (CHAOS="--seed 7")
 	@exec $(PY) -m tests.chaos $(CHAOS)
+
+fuzz: $(STAMP) ## send strangers to every route of the running system, a quarter of an hour (SEED=n: the same ones again)
+	@exec $(PY) -m tests.fuzz $(if $(SEED),--seed $(SEED)) --report docs/reports/fuzz.md
 
 bench: $(STAMP) ## measure speed beside the machine's own limits (ARGS="--only place", "--short", "--report FILE", "--help")
 	@exec $(PY) -m tests.bench $(ARGS)

@@ -17,7 +17,7 @@ from tests.fuzz.house import house
 from tests.fuzz.strike import Outcome, Visit, strike
 from tests.scratch import scratch
 
-AS_NOBODY = 0.1
+AS_NOBODY = 0.25
 """The share of the time that somebody without credentials gets."""
 
 

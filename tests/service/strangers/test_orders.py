@@ -58,7 +58,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("lines", [], "lines"),
     ("lines", submitted()["lines"] * 501, "lines"),
     ("currency", "XYZ", "currency"),
-    ("currency", "JPY", "currency"),
+    ("currency", "JPY", "totals.goods"),
     ("channel", "nobody", "channel"),
     ("delivery_method", "by-owl", "delivery_method"),
     ("payment_method", "in-goats", "payment_method"),
