@@ -24,10 +24,11 @@ async def proofs(system: System) -> tuple[list[Proof], int]:
             taken[name] = {row["event_id"]: row["times"] for row in await link.fetch(_TAKEN, name)}
         finally:
             await link.close()
-    return [_taken_once(said, taken), _without_a_gap(said)], sum(map(len, said.values()))
+    return [taken_once(said, taken), without_a_gap(said)], sum(map(len, said.values()))
 
 
-def _taken_once(said: dict[str, list[Any]], taken: dict[str, dict[Any, int]]) -> Proof:
+def taken_once(said: dict[str, list[Any]], taken: dict[str, dict[Any, int]]) -> Proof:
+    """Each fact stands once in the inbox of each reader of its topic, and nothing else does."""
     proof = Proof("every fact that was said was taken in exactly once by every service that reads it")
     readers = {topic.name: topic.readers for topic in TOPICS}
     ids = set()
@@ -43,7 +44,8 @@ def _taken_once(said: dict[str, list[Any]], taken: dict[str, dict[Any, int]]) ->
     return proof
 
 
-def _without_a_gap(said: dict[str, list[Any]]) -> Proof:
+def without_a_gap(said: dict[str, list[Any]]) -> Proof:
+    """What an aggregate says is counted by `ce_sequence`."""
     proof = Proof("the facts of each aggregate are numbered 1, 2, 3, each of them once")
     for name, facts in said.items():
         numbers: dict[Any, list[int]] = defaultdict(list)
