@@ -12,6 +12,7 @@ import uuid_utils.compat as uuid_utils
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from libs.events import outbox
+from libs.events.connection import Connection
 from libs.events.contract import Event
 from libs.events.envelope import Envelope
 
@@ -121,6 +122,7 @@ class UnitOfWork:
             pool_timeout=30,
             pool_use_lifo=True,  # few connections that know their statements, not many that have forgotten them
             connect_args={
+                "connection_class": Connection,
                 "server_settings": {
                     "idle_in_transaction_session_timeout": FROZEN_AFTER,
                     "application_name": f"comanda-{service}",
@@ -172,6 +174,11 @@ async def _undo(begun: Any, raw: "asyncpg.Connection[Any]", connection: AsyncCon
         if not raw.is_in_transaction():
             await connection.invalidate()
         else:
-            await asyncio.shield(asyncio.wait_for(begun.rollback(), 5))
+            await asyncio.shield(_rolled_back(begun))
     except BaseException:  # noqa: BLE001 - the first error is the one to report; this connection is not used again
         await connection.invalidate()
+
+
+async def _rolled_back(begun: Any) -> None:
+    async with asyncio.timeout(5):  # `wait_for` of Python 3.11 can swallow a cancellation
+        await begun.rollback()

@@ -98,7 +98,8 @@ def _add_health(app: FastAPI, service: Service[Any], context: Context[Any]) -> N
 
 async def _checked(check: Callable[[], Awaitable[None]]) -> str:
     try:
-        await asyncio.wait_for(check(), CHECK_WITHIN)
+        async with asyncio.timeout(CHECK_WITHIN):
+            await check()
     except TimeoutError:
         return "does not answer"
     except RuntimeError as error:

@@ -29,7 +29,8 @@ class Wake:
     async def wait(self, seconds: float) -> None:
         """Until it is set, at most `seconds`."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), seconds)
+            async with asyncio.timeout(seconds):  # `wait_for` of Python 3.11 can swallow a cancellation
+                await self._event.wait()
         self._event.clear()
 
 

@@ -83,7 +83,8 @@ def _on_its_own_bus(context: Context[Any], part: Part) -> Part:
                 attempt += 1
                 log.warning("the bus or the database is away: %s", type(error).__name__)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), backoff(attempt, most=5))
+                    async with asyncio.timeout(backoff(attempt, most=5)):
+                        await stop.wait()
             else:
                 await part(stop)
                 return

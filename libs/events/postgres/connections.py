@@ -9,6 +9,7 @@ import asyncpg
 
 from libs.events.bus import BusUnavailableError
 from libs.events.bus_settings import BusSettings
+from libs.events.connection import Connection
 
 FROZEN_AFTER = "5s"
 """How long a transaction may idle before the server ends it: a frozen process keeps no lock."""
@@ -77,6 +78,7 @@ class Connections:
 
     def _how(self) -> dict[str, Any]:
         return {
+            "connection_class": Connection,
             "timeout": self._settings.request_timeout,
             "command_timeout": self._settings.request_timeout,
             "server_settings": {
