@@ -84,7 +84,9 @@ async def test_mails_at_once_never_share_a_connection() -> None:
 async def test_a_kept_connection_that_the_server_has_closed_costs_no_mail() -> None:
     async with post() as (server, sender):
         assert await sender.send(mail()) == Succeeded()
-        server.connections[0].transport.close()
+        transport = server.connections[0].transport
+        assert transport is not None
+        transport.close()
         assert await sender.send(mail()) == Succeeded()
         assert (len(server.taken), len(server.connections)) == (2, 2)
 
