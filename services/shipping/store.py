@@ -121,10 +121,9 @@ async def fulfilment(tx: Transaction, order_id: UUID) -> Fulfilment | None:
     if row is None:
         return None
     lines = [{"shipment_id": each, "line_id": line, "quantity": quantity} for each, line, quantity in row["lines"]]
-    return Fulfilment(
-        *list(row.values())[:5],
-        [shipment(dict(zip(_SHIPMENT, each, strict=True)), lines) for each in row["shipments"]],
-    )
+    head = {name: row[name] for name in ("id", "order_id", "version", "order_version", "answered_cancel")}
+    shipments = [shipment(dict(zip(_SHIPMENT, each, strict=True)), lines) for each in row["shipments"]]
+    return Fulfilment(**head, shipments=shipments)
 
 
 async def _lines(tx: Transaction, shipments: Sequence[UUID]) -> Sequence[asyncpg.Record]:
