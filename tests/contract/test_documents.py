@@ -99,3 +99,18 @@ def test_no_document_names_a_machine_of_ours() -> None:
     for path, text in documents.contracts().items():
         assert "/work/" not in text, path
         assert "127.0.0.1:1/" not in text, path
+
+
+def test_what_may_be_done_with_an_order_is_linked_and_every_link_leads_to_an_operation() -> None:
+    document = json.loads(documents._read(Path("docs/api/orders.json")) or "")
+    operations = {each["operationId"]: each for path in document["paths"].values() for each in path.values()}
+    linked = [
+        link
+        for operation in operations.values()
+        for answer in operation["responses"].values()
+        for link in answer.get("links", {}).values()
+    ]
+    assert {link["operationId"] for link in linked} >= {"order", "timeline", "cancel"}
+    for link in linked:
+        known = {each["name"] for each in operations[link["operationId"]]["parameters"]}
+        assert set(link["parameters"]) <= known

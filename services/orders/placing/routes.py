@@ -16,6 +16,11 @@ from services.orders.placing.store import OtherOrderError
 router = APIRouter(prefix="/v1", tags=["orders"])
 IMPORT = "orders:import"
 TRIES = 3
+NEXT = {
+    name: {"operationId": name, "parameters": {"order_id": "$response.body#/id"}}
+    for name in ("order", "timeline", "hold", "release", "cancel", "ready")
+}
+"""What may be done with an order just taken, as OpenAPI links it."""
 
 
 @router.post(
@@ -24,6 +29,7 @@ TRIES = 3
     response_model=SummaryOut,
     responses={
         200: {"model": SummaryOut, "description": "The same order was taken before."},
+        201: {"links": NEXT},
         **documented(OtherOrder, Invalid, Forbidden),
     },
 )
