@@ -44,8 +44,14 @@ class Split:
 
     def __init__(self, url: str, bus_url: str, bus: Bus, uow: UnitOfWork, counter: Counter) -> None:
         self.url, self.bus_url, self.bus, self.uow, self.counter = url, bus_url, bus, uow, counter
-        self.stop, self.tasks = asyncio.Event(), list[asyncio.Task[None]]()
+        self.stop, self.tasks, self.gates = asyncio.Event(), list[asyncio.Task[None]](), list[Gate]()
         self.emitted = 0
+
+    def at_the_gate(self) -> Gate:
+        """The bus behind a gate, which is opened at the end at the latest."""
+        gate = Gate(self.bus)
+        self.gates.append(gate)
+        return gate
 
     def work(self, bus: Bus | Gate, url: str = "") -> None:
         """One more relay."""
@@ -81,6 +87,8 @@ async def split(database: Databases) -> AsyncIterator[Split]:
     found = Split(url, bus_url, bus, uow, counter)
     yield found
     found.stop.set()
+    for gate in found.gates:
+        gate.open.set()
     await asyncio.gather(*found.tasks)
     await bus.close()
     await uow.close()
@@ -91,7 +99,7 @@ async def test_of_two_live_relays_one_publishes_however_long_it_takes(split: Spl
 
     Guard: `pg_try_advisory_lock` of `Relay._lock`. Without it the standby publishes the same facts.
     """
-    gate = Gate(split.bus)
+    gate = split.at_the_gate()
     await split.emit(5)
     split.work(gate)
     await gate.reached.wait()
@@ -127,7 +135,7 @@ async def test_a_relay_whose_connection_went_silent_is_replaced_and_does_no_harm
     that rows are moved on that session alone. Without the first nobody ever takes over.
     """
     async with wired(split.url) as wire:
-        gate = Gate(split.bus)
+        gate = split.at_the_gate()
         await split.emit(5)
         split.work(gate, wire.url)
         await gate.reached.wait()
