@@ -60,7 +60,7 @@ def rows_of(module: str) -> Iterator[Row]:
     """The routes of one service."""
     service = importlib.import_module(f"{module}.__main__").service
     for route, access in routes_of(service.routers):
-        for method in sorted(route.methods):
+        for method in sorted(route.methods or ()):
             yield row_of(service.name, method, route, access)
 
 
