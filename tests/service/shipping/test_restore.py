@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from libs.events.transaction import Cause, new_id
 from libs.service import restoring
 from libs.service.testing import running, until
@@ -116,9 +114,3 @@ async def test_a_list_that_cannot_be_read_is_said(world: World) -> None:
     await world.fan.misbehave("slip", "error500", times=10)
     found = await restore(world.api.context, datetime.now(UTC))
     assert found.left == 1
-
-
-@pytest.fixture(autouse=True)
-def _few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than one page of the courier's list is read."""
-    monkeypatch.setattr("services.shipping.couriers.fan.PAGE", 2)
