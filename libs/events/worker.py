@@ -108,7 +108,8 @@ class Worker:
                 await self._commit(subscription)
                 committed = clock()
             await self._go_back(subscription)
-            self._full = {lane.place for lane in self._lanes() if len(lane.records) > FULL}
+            self._full |= {lane.place for lane in self._lanes() if len(lane.records) > FULL}
+            self._relieve(subscription)
             subscription.pause([*self._full, *self._paused & subscription.assigned])
             for strand in self._strands.values():
                 if strand.task is not None and strand.task.done():
@@ -169,15 +170,15 @@ class Worker:
                 for record in batch:
                     if record not in done:
                         self._drop(strand, record)
-            self._relieve(subscription, strand)
+            self._relieve(subscription)
 
-    def _relieve(self, subscription: Subscription, strand: _Strand) -> None:
-        """Fetch partitions again of which there was too much in hand."""
-        relieved = [lane.place for lane in strand.lanes.values() if len(lane.records) < FULL // 2]
-        relieved = [place for place in relieved if place in self._full]
-        if relieved:
-            self._full.difference_update(relieved)
-            subscription.resume([place for place in relieved if place in subscription.assigned])
+    def _relieve(self, subscription: Subscription) -> None:
+        """Fetch partitions again of which there was too much in hand: only here does one stop being full."""
+        if not self._full:
+            return
+        relieved = self._full - {lane.place for lane in self._lanes() if len(lane.records) >= FULL // 2}
+        self._full -= relieved
+        subscription.resume([place for place in relieved - self._paused if place in subscription.assigned])
 
     def _drop(self, strand: _Strand, record: Record) -> None:
         """Let go of what is in hand of a partition, to be read again from this record or before."""

@@ -28,6 +28,7 @@ from tests.scratch import scratch
 
 UNLIMITED = {"REQUESTS_PER_SECOND": "1e9", "REQUESTS_BURST": "1000000000"}
 UNLIMITED |= {"PUBLIC_PER_SECOND": "1e9", "PUBLIC_BURST": "1000000000"}
+UNLIMITED |= {"SIGNED_PER_SECOND": "1e9", "SIGNED_BURST": "1000000000"}
 
 
 @dataclass(frozen=True, slots=True)
