@@ -4,7 +4,9 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -94,12 +96,12 @@ def test_the_script_for_an_administrator_is_what_the_command_does() -> None:
     assert "secret" not in text.lower()
 
 
-async def production(server: Server, role: str) -> tuple[asyncio.subprocess.Process, int]:
-    """Inventory as production starts it, with a role of that server."""
+async def production(server: Server, role: str, at: str | None = None) -> tuple[asyncio.subprocess.Process, int]:
+    """Inventory as production starts it, with a role of that server; `at` is another way to its database."""
     own, bus, port = server.databases[1], server.databases[-1], free_port()
     env = os.environ | {
         "COMANDA_MODE": "production",
-        "INVENTORY_DATABASE_URL": server.url(role, own.name),
+        "INVENTORY_DATABASE_URL": at or server.url(role, own.name),
         "INVENTORY_EVENTS_BUS": server.url(own.role, bus.name),
         "INVENTORY_PORT": str(port),
         "INVENTORY_LAME_DUCK": "PT0S",
@@ -150,6 +152,44 @@ async def test_production_starts_only_with_a_role_of_its_own_rights(
         assert (await ended(process))[0] == 0
     await admin.execute(f'ALTER ROLE "{own.role}" NOSUPERUSER')
     await admin.close()
+
+
+async def test_a_database_that_was_away_at_the_start_is_asked_when_it_is_back(server: Server) -> None:
+    """An API is not kept from starting by what cannot be asked now; what is found out later ends it all the same."""
+    own, port = server.databases[1], free_port()
+    await asyncio.to_thread(migrate("inventory"), server.url(own.role, own.name))
+    await make_topics(server.url(server.databases[-1].role, server.databases[-1].name))
+    admin = await asyncpg.connect(server.admin)
+    await admin.execute(f'ALTER ROLE "{own.role}" SUPERUSER')
+    address = urlsplit(server.admin)
+    process, http = await production(server, own.role, f"postgresql://{own.role}:secret@127.0.0.1:{port}/{own.name}")
+    await until(lambda: _answers(http), 60)
+    way = Passing(address.hostname or "127.0.0.1", address.port or 5432)
+    async with await asyncio.start_server(way.connected, "127.0.0.1", port):
+        code, log = await ended(process)
+        assert code == 1, log
+        assert f"the role {own.role} is a superuser" in log
+    await admin.execute(f'ALTER ROLE "{own.role}" NOSUPERUSER')
+    await admin.close()
+
+
+@dataclass
+class Passing:
+    """Passes every connection on."""
+
+    host: str
+    port: int
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_connection(self.host, self.port)
+        await asyncio.gather(self._pump(reader, there[1]), self._pump(there[0], writer))
+
+    @staticmethod
+    async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while some := await reader.read(65536):
+                writer.write(some)
+        writer.close()
 
 
 async def _answers(port: int) -> bool:
