@@ -12,6 +12,8 @@ from aiokafka.errors import ConsumerStoppedError, IllegalOperation, KafkaError
 from libs.events.bus import BusUnavailableError
 from libs.events.bus_settings import BusSettings
 
+_REST = 1.0  # seconds
+
 
 def connection(servers: Sequence[str], settings: BusSettings) -> dict[str, Any]:
     """What producer, consumer and admin client are told alike."""
@@ -36,6 +38,22 @@ def connection(servers: Sequence[str], settings: BusSettings) -> dict[str, Any]:
         told["sasl_plain_username"] = settings.sasl_username
         told["sasl_plain_password"] = settings.password
     return told
+
+
+def patient(client: Any) -> None:
+    """Let a client rest after it has asked every broker in vain.
+
+    Its own loops ask again at once: thousands of attempts and log lines a second for as long as the cluster is away.
+    """
+    ask = client._metadata_update  # noqa: SLF001 - there is no public way to slow it down
+
+    async def asked(*told: Any) -> bool:
+        answered = bool(await ask(*told))
+        if not answered:
+            await asyncio.sleep(_REST)
+        return answered
+
+    client._metadata_update = asked  # noqa: SLF001
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from libs.events.bus import Failed, Outcome, Outgoing, Refused, Sent, TopicPartition
 from libs.events.bus_settings import BusSettings, refusal
-from libs.events.kafka.connection import closed_at_last, connection
+from libs.events.kafka.connection import closed_at_last, connection, patient
 from libs.events.partitions import partition_of
 
 _BATCH_BYTES = 512 * 1024
@@ -149,6 +149,7 @@ class Publisher:
         if self._producer is None:
             told = connection(self._servers, self._settings)
             producer = AIOKafkaProducer(**told, enable_idempotence=True, acks="all", max_batch_size=_BATCH_BYTES)
+            patient(producer.client)
             try:
                 async with asyncio.timeout(self._settings.request_timeout):
                     await producer.start()

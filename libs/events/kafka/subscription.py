@@ -14,7 +14,7 @@ from aiokafka.structs import TopicPartition as KafkaPlace
 
 from libs.events.bus import BusUnavailableError, LostAssignmentError, Record, TopicPartition
 from libs.events.bus_settings import MAX_RECORD_BYTES, BusSettings
-from libs.events.kafka.connection import available, closed_at_last, connection
+from libs.events.kafka.connection import available, closed_at_last, connection, patient
 
 _PATIENCE_MS = (
     3_600_000  # between two polls: a slow handler is our own business, a dead process is seen by its heartbeat
@@ -64,6 +64,7 @@ class KafkaSubscription:
     async def joined(self) -> AsyncIterator["KafkaSubscription"]:
         """Be a member inside; hand over at the end. BusUnavailableError when the cluster is away at the start."""
         self._consumer = AIOKafkaConsumer(**self._how)
+        patient(self._consumer._client)  # noqa: SLF001
         starting = asyncio.create_task(self._consumer.start())
         try:
             with available():
