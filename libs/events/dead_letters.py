@@ -125,16 +125,14 @@ async def calmed(uow: UnitOfWork, consumer: str, place: TopicPartition) -> None:
 
 async def troubled(uow: UnitOfWork, consumer: str) -> tuple[set[TopicPartition], set[TopicPartition]]:
     """The partitions this consumer must not read, and those with a row of letters that the next fact taken ends."""
-    async with uow(Cause(actor=f"system:{consumer}")) as tx:
-        rows = await tx.sql.fetch(
-            """SELECT topic, partition, paused_at IS NOT NULL AS paused FROM partition_state
-               WHERE consumer = $1 AND (paused_at IS NOT NULL OR letters_in_a_row > 0)""",
-            consumer,
-        )
-    found = {
-        state: {TopicPartition(row["topic"], row["partition"]) for row in rows if row["paused"] is state}
-        for state in (True, False)
-    }
+    rows = await uow.fetch(
+        """SELECT topic, partition, paused_at IS NOT NULL AS paused FROM partition_state
+           WHERE consumer = $1 AND (paused_at IS NOT NULL OR letters_in_a_row > 0)""",
+        consumer,
+    )
+    found: dict[bool, set[TopicPartition]] = {True: set(), False: set()}
+    for row in rows:
+        found[row["paused"]].add(TopicPartition(row["topic"], row["partition"]))
     return found[True], found[False]
 
 

@@ -153,6 +153,14 @@ class UnitOfWork:
         if tx.emitted:
             self.on_emitted()
 
+    async def fetch(self, statement: str, *arguments: Any) -> "list[asyncpg.Record]":
+        """The rows of one statement that is a transaction by itself: without BEGIN and COMMIT, a third of the way."""
+        async with self.engine.connect() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(raw, asyncpg.Connection)  # noqa: S101 - `open` chose the driver
+            rows: list[asyncpg.Record] = await raw.fetch(statement, *arguments)
+            return rows
+
     async def close(self) -> None:
         """Close every connection of the pool."""
         await self.engine.dispose()

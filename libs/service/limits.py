@@ -78,7 +78,8 @@ class _Guarded:
             return await self.receive()
         self.deadline = self.deadline or time.monotonic() + self.within
         try:
-            message = await asyncio.wait_for(self.receive(), max(0.001, self.deadline - time.monotonic()))
+            async with asyncio.timeout(max(0.001, self.deadline - time.monotonic())):
+                message = await self.receive()
         except TimeoutError:
             slow = TooSlow(headers={"Connection": "close"})  # what still trickles in is nobody's
             raise _refusal(slow) from slow

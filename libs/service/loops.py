@@ -44,12 +44,13 @@ class Wakes(dict[str, Wake]):
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """`run` does one bounded round and says how much it did; it runs again at once while that is not nothing."""
+    """`run` does one bounded round and says how much it did; it runs again at once while that is `full` or more."""
 
     name: str
     every: timedelta
     run: Callable[[], Awaitable[int]]
     wake: Wake = field(default_factory=Wake)
+    full: int = 1
 
 
 async def run_loop(loop: Loop, stop: asyncio.Event) -> None:
@@ -71,7 +72,7 @@ async def run_loop(loop: Loop, stop: asyncio.Event) -> None:
         failures = 0
         telemetry.LOOP_ROUNDS.labels(loop.name).inc()
         telemetry.LOOP_DONE.labels(loop.name).inc(done)
-        if not done:
+        if done < loop.full:
             await _pause(loop, stop, loop.every.total_seconds())
 
 

@@ -100,7 +100,7 @@ class OutsideCalls:
     def loops(self) -> Sequence[Loop]:
         """The loop of due calls, named after the table and woken by `wake`, and the loop that settles unknown ones."""
         return (
-            Loop(self.table, self.every, self.due_round, self.wake),
+            Loop(self.table, self.every, self.due_round, self.wake, full=self.batch),  # fewer: that was all
             Loop(f"{self.table} look-ups", self.every, self.sweep_round),
         )
 
@@ -110,8 +110,7 @@ class OutsideCalls:
 
     async def sweep_round(self) -> int:
         """Turn overslept claims, of look-ups too, into unknown ones, and look up a batch; how many rows that were."""
-        async with self.uow(self._cause()) as tx:
-            overslept = await tx.sql.fetch(_OVERSLEPT.format(table=self.table), self.batch)
+        overslept = await self.uow.fetch(_OVERSLEPT.format(table=self.table), self.batch)
         for row in overslept:
             await self._expire(row["id"])
         found = await self._round(_CLAIM_UNKNOWN, self._look)
@@ -129,8 +128,7 @@ class OutsideCalls:
 
     async def _round(self, claim: str, work: Callable[[Row, float], Awaitable[None]]) -> int:
         began = time.monotonic()  # before the database's clock starts the lease
-        async with self.uow(self._cause()) as tx:
-            rows = await tx.sql.fetch(claim.format(table=self.table), new_id(), self.lease, self.batch)
+        rows = await self.uow.fetch(claim.format(table=self.table), new_id(), self.lease, self.batch)
         async with asyncio.TaskGroup() as group:
             for row in rows:
                 group.create_task(self._one(work, dict(row), began + self.lease.total_seconds() * 0.9))
@@ -226,8 +224,7 @@ class OutsideCalls:
         if time.monotonic() - self._measured < MEASURE_EVERY:
             return
         self._measured = time.monotonic()
-        async with self.uow(self._cause()) as tx:
-            counts = {row["call_state"]: row["n"] for row in await tx.sql.fetch(_COUNT.format(table=self.table))}
+        counts = {row["call_state"]: row["n"] for row in await self.uow.fetch(_COUNT.format(table=self.table))}
         for state in (CallState.DUE, CallState.CLAIMED, CallState.UNKNOWN, CallState.REFUSED):
             telemetry.OUTSIDE_ROWS.labels(self.uow.service, self.table, state).set(counts.get(state, 0))
 

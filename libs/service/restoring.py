@@ -99,7 +99,8 @@ async def when_over(uow: UnitOfWork, run: Callable[[asyncio.Event], Awaitable[No
             log.warning("calls and timers wait until the restore is over")
         looked += 1
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), backoff(attempt, most=5) if attempt else LOOK_EVERY)
+            async with asyncio.timeout(backoff(attempt, most=5) if attempt else LOOK_EVERY):
+                await stop.wait()
 
 
 async def finish(database_url: str) -> None:

@@ -42,7 +42,8 @@ async def look_at_last(context: Context[Any], stop: asyncio.Event) -> None:
     while not (stop.is_set() or await looked_at(context)):
         attempt += 1
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), backoff(attempt, most=5))
+            async with asyncio.timeout(backoff(attempt, most=5)):
+                await stop.wait()
     await stop.wait()
 
 
