@@ -6,6 +6,7 @@ python -m tests.bench [--short] [--only NAME]... [--report FILE] [--repeats N] [
 import argparse
 import asyncio
 import logging
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -62,6 +63,7 @@ def main() -> int:
     scale = SHORT if options.short else LONG
     scale = replace(scale, repeats=options.repeats or scale.repeats, buses=tuple(options.bus or scale.buses))
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a broker that has just started elects its leaders
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers are stopped on the way out
     before, started = load(), time.monotonic()
     with stage(scale, lambda text: print(text, file=sys.stderr, flush=True), durable=not options.short) as on:
         machine = shape(on.folder)
