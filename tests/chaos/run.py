@@ -118,7 +118,7 @@ def _without_its_own_driver(system: System) -> None:
 async def _live(system: System, plan: Plan, striker: Striker, say: Callable[[str], None]) -> None:
     """The month is imported while faults strike; both come to their end."""
     driving = asyncio.create_task(drive(system))
-    options = ("--rate", f"{plan.rate:.3f}", "--patience", str(PATIENCE))
+    options = ("--rate", f"{plan.rate:.3f}", "--at-once", "3", "--patience", str(PATIENCE))
     importing = asyncio.create_task(command(system, "demo.month", str(plan.file), *options, within=7200))
     try:
         await _an_order_was_placed(system, importing)
