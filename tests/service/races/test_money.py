@@ -132,8 +132,8 @@ async def test_an_expiry_against_a_payment_is_answered_by_the_money(
 ) -> None:
     """The deadline's question comes while PayPal's yes to the capture is written down, in either order.
 
-    Guard: the same lock. Without it one of the two writes the payment as it was before the other: the question is
-    never answered, or the money is not told.
+    Guard: the same lock. Without it the question, coming second, writes the payment as it was before the capture;
+    coming first it does no harm.
     """
     order = await being_captured(payments, payments_url)
     request = new_id()
