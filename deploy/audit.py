@@ -1,8 +1,8 @@
 """`python -m deploy.audit packages|secrets`: known holes in what we depend on, and secrets in what we publish.
 
 `packages` asks the vulnerability service that pip-audit uses; where it cannot be reached, that is said, loudly, and is
-not taken for a yes. `secrets` compares every tracked file with `.secrets.baseline`, which lists what was looked at and is
-none: passwords of tests, names of keys. `secrets --accept` writes that list anew.
+not taken for a yes. `secrets` compares every tracked file with `.secrets.baseline`, which lists what was looked at and
+is none: passwords of tests, names of keys. `secrets --accept` writes that list anew.
 """
 
 import argparse
