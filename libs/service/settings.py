@@ -56,7 +56,7 @@ class ServiceSettings(BaseSettings):
 
     mode: Literal["development", "production"] = "production"
     database_url: Annotated[str, Field(pattern=r"^postgresql://")]
-    pool_size: Annotated[int, Field(ge=2, le=200)] = 16
+    pool_size: Annotated[int, Field(ge=2, le=200)] = 8
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000  # of a worker or relay alone: health and metrics; 0: neither
     trusted_proxies: str = "127.0.0.1"  # whose X-Forwarded-For is believed
