@@ -1,15 +1,19 @@
 """What the cluster is told on purpose, and how much it holds."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
 
 from deploy.supervisor import System
 from deploy.system import TOPICS
 
+PATIENCE = 180  # seconds for a cluster to come back
 DYNAMIC_TOPIC = 1  # where a setting of a topic comes from, when it is the topic's own
 
 
@@ -36,16 +40,12 @@ async def records(system: System) -> int:
 
 
 async def _own_settings(system: System, topic: str) -> dict[str, str]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=_servers(system))
-    await admin.start()
-    try:
-        asked = [ConfigResource(ConfigResourceType.TOPIC, topic)]
-        answers = await admin.describe_configs(asked)
-    finally:
-        await admin.close()
+    async def ask(admin: AIOKafkaAdminClient) -> Any:
+        return await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+
     return {
         name: value
-        for answer in answers
+        for answer in await _administered(system, ask)
         for _code, _words, _kind, _name, entries in answer.resources
         for name, value, _readonly, source, *_ in entries
         if source == DYNAMIC_TOPIC
@@ -53,12 +53,24 @@ async def _own_settings(system: System, topic: str) -> dict[str, str]:
 
 
 async def _set(system: System, topic: str, settings: Mapping[str, str]) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=_servers(system))
-    await admin.start()
-    try:
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=dict(settings))])
-    finally:
-        await admin.close()
+    async def tell(admin: AIOKafkaAdminClient) -> Any:
+        return await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=dict(settings))])
+
+    await _administered(system, tell)
+
+
+async def _administered(system: System, act: Callable[[AIOKafkaAdminClient], Awaitable[Any]]) -> Any:
+    """What `act` answers, once the cluster can be asked: another fault may have stopped its brokers just now."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            admin = AIOKafkaAdminClient(bootstrap_servers=_servers(system))
+            try:
+                await admin.start()
+                return await act(admin)
+            except (KafkaError, OSError, TimeoutError):
+                await asyncio.sleep(1)
+            finally:
+                await admin.close()
 
 
 def _servers(system: System) -> str:
