@@ -84,11 +84,11 @@ async def a_world_is_lost(system: System, file: Path, folder: Path) -> Loss:
             then = await books(system)
             server = system.postgres
             assert server is not None
+            assert not importing.done(), "the import was over before the backup"
             backup = await asyncio.to_thread(take, server.url(), folder / "backup")
             began = time.monotonic()
             await until(lambda: _went_on(system, then), 200)
             await asyncio.sleep(max(0.0, SECONDS - (time.monotonic() - began)))
-            assert not importing.done(), "the import was over before everything was lost"
         finally:
             for name in system.members:
                 if name not in STAND_INS:
