@@ -22,6 +22,8 @@ from tests.kafka import kafka_lib, start_kafka, stop_kafka
 KAFKA_PROBLEM = pytest.StashKey[str]()
 SERVER = pytest.StashKey[Postgres]()
 IN_CI = bool(os.environ.get("CI"))
+FOR_CI = ("tests/service/races/", "tests/service/strangers/test_bodies", "tests/service/strangers/test_tokens")
+"""Many tests of one kind, a minute of both cores: slow as a whole, because `make test` is for somebody who waits."""
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +70,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Note which bus each test runs on, and leave Kafka's out, loudly, where it cannot run."""
+    for item in items:
+        if item.nodeid.startswith(FOR_CI):
+            item.add_marker(pytest.mark.slow)
     wanted = [item for item in items if item.get_closest_marker("kafka")]
     problem = missing(kafka_lib()) if wanted else None
     if problem and not IN_CI:  # in CI they run, and fail by saying what is missing

@@ -119,6 +119,7 @@ async def hidden_from_logs(system: System) -> set[str]:
 
 
 @pytest.mark.timeout(500)
+@pytest.mark.slow
 async def test_no_log_line_holds_a_person_or_a_secret_whatever_goes_wrong(tmp_path: Path) -> None:
     file = cut(tmp_path, rows_of_month()[:5])
     env = {f"{name.upper()}_LOG_LEVEL": "DEBUG" for name in SERVICE_NAMES}

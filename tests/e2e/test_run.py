@@ -18,7 +18,7 @@ from deploy.kafka import Kafka
 from deploy.supervisor import CHECKOUT, System
 from deploy.system import PORTS, SERVICE_NAMES, TOPICS
 
-BUSES = [pytest.param("embedded"), pytest.param("kafka", marks=pytest.mark.kafka)]
+BUSES = [pytest.param("embedded"), pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.slow])]
 pytestmark = pytest.mark.timeout(560)
 
 
