@@ -21,7 +21,7 @@ from deploy.system import SERVICE_NAMES
 from tests.chaos import facts
 from tests.chaos.broker import records
 from tests.chaos.deadline import Deadline
-from tests.chaos.driver import drive
+from tests.chaos.driver import book_again, drive
 from tests.chaos.schedule import Fault, Size, Tracks, schedule
 from tests.chaos.striking import Striker
 from tests.e2e.importing import STAND_INS, command
@@ -117,7 +117,7 @@ def _without_its_own_driver(system: System) -> None:
 
 async def _live(system: System, plan: Plan, striker: Striker, say: Callable[[str], None]) -> None:
     """The month is imported while faults strike; both come to their end."""
-    driving = asyncio.create_task(drive(system))
+    driving, booking = asyncio.create_task(drive(system)), asyncio.create_task(book_again(system, say))
     options = ("--rate", f"{plan.rate:.3f}", "--at-once", "3", "--patience", str(PATIENCE))
     importing = asyncio.create_task(command(system, "demo.month", str(plan.file), *options, within=7200))
     try:
@@ -132,7 +132,7 @@ async def _live(system: System, plan: Plan, striker: Striker, say: Callable[[str
         say("no more faults: what is under way comes to its end")
         say(await importing)
     finally:
-        for task in (driving, importing):
+        for task in (driving, booking, importing):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task
