@@ -34,15 +34,16 @@ EXPERIMENTS: dict[str, Experiment] = {
 }
 
 
-async def run(names: list[str], on: Stage) -> list[Figure]:
-    """Measure these, one after the other; each figure is told as it comes."""
-    figures = []
+async def run(names: list[str], on: Stage, keep: Callable[[list[Figure]], None] = lambda _: None) -> list[Figure]:
+    """Measure these, one after the other; each figure is told, and all so far are kept, as it comes."""
+    figures: list[Figure] = []
     for name in names:
         started = time.monotonic()
         on.say(f"--- {name}")
         async for figure in EXPERIMENTS[name](on):
             figures.append(figure)
             on.say("    " + "  ".join(cell for cell in figure.cells() if cell))
+            keep(figures)
         on.say(f"    {time.monotonic() - started:.0f} s")
     return figures
 
@@ -67,10 +68,13 @@ def main() -> int:
     before, started = load(), time.monotonic()
     with stage(scale, lambda text: print(text, file=sys.stderr, flush=True), durable=not options.short) as on:
         machine = shape(on.folder)
-        figures = asyncio.run(run(options.only or list(EXPERIMENTS), on))
+
+        def keep(figures: list[Figure]) -> None:
+            if options.report:
+                write(options.report, figures, machine | {"load average before": before}, time.monotonic() - started)
+
+        figures = asyncio.run(run(options.only or list(EXPERIMENTS), on, keep))
     print(table(figures))
-    if options.report:
-        write(options.report, figures, machine | {"load average before": before}, time.monotonic() - started)
     return 0
 
 
