@@ -7,10 +7,9 @@ import pytest
 from libs.contracts import every_contract
 from libs.events.bus import Topic
 from libs.events.open_bus import open_bus
-from libs.service.testing import running
-from services.payments.__main__ import service
 from tests.databases import Databases
-from tests.service.payments.world import World, on_a_socket
+from tests.service.payments.beside import beside
+from tests.service.payments.world import World
 from tests.standins.paypal.app import PayPalStandIn
 
 
@@ -38,28 +37,6 @@ async def bus_url(database: Databases) -> str:
 
 @pytest.fixture
 async def world(payments_url: str, bus_url: str, paypal: PayPalStandIn) -> AsyncIterator[World]:
-    """Everything runs, webhooks come over a socket; the provider is asked again soon, so that nothing waits long."""
-    async with (
-        running(
-            service,
-            payments_url,
-            bus_url,
-            paypal_base_url=paypal.url,
-            paypal_client_id=paypal.client_id,
-            paypal_client_secret=paypal.client_secret,
-            paypal_webhook_id=paypal.webhook_id,
-            paypal_merchant_id="COMANDA1",
-            paypal_cert_hosts=(paypal.cert_host,),
-            paypal_trust_store=paypal.ca_file,
-            paypal_within=1,
-            look_up_after=0.2,
-            look_up_grace=0.3,
-            settle_every=0.3,
-            public_per_second=1000,
-            public_burst=1000,
-        ) as api,
-        on_a_socket(api.app) as url,
-    ):
-        paypal.send_webhooks_to(None)
-        await paypal.control("webhook", {"url": f"{url}/v1/webhooks/paypal"})
-        yield World(api, paypal, url)
+    """See `beside`; a provider that is late is given up soon."""
+    async with beside(paypal, payments_url, bus_url, paypal_within=1) as found:
+        yield found

@@ -7,13 +7,12 @@ import pytest
 from libs.events.transaction import UnitOfWork
 from libs.service.testing import ServiceClient, running
 from services.orders.__main__ import service as orders_service
-from services.payments.__main__ import service as payments_service
 from services.shipping.__main__ import service as shipping_service
 from tests.databases import Databases
 from tests.service.inventory.stage import CAUSE, check_books, given_depots
 from tests.service.orders.stage import open_shop
+from tests.service.payments.beside import beside
 from tests.service.payments.world import World as Payments
-from tests.service.payments.world import on_a_socket
 from tests.service.races.stage import make_topics
 from tests.service.shipping.world import World as Shipping
 from tests.standins.fan.app import FanStandIn
@@ -70,31 +69,8 @@ async def payments_url(database: Databases) -> str:
 @pytest.fixture
 async def payments(payments_url: str, bus_url: str, paypal: PayPalStandIn) -> AsyncIterator[Payments]:
     """All of payments beside a PayPal stand-in."""
-    async with (
-        running(
-            payments_service,
-            payments_url,
-            bus_url,
-            pool_size=MANY,
-            paypal_base_url=paypal.url,
-            paypal_client_id=paypal.client_id,
-            paypal_client_secret=paypal.client_secret,
-            paypal_webhook_id=paypal.webhook_id,
-            paypal_merchant_id="COMANDA1",
-            paypal_cert_hosts=(paypal.cert_host,),
-            paypal_trust_store=paypal.ca_file,
-            paypal_within=10,
-            look_up_after=0.2,
-            look_up_grace=0.3,
-            settle_every=0.3,
-            public_per_second=1000,
-            public_burst=1000,
-        ) as api,
-        on_a_socket(api.app) as url,
-    ):
-        paypal.send_webhooks_to(None)
-        await paypal.control("webhook", {"url": f"{url}/v1/webhooks/paypal"})
-        yield Payments(api, paypal, url)
+    async with beside(paypal, payments_url, bus_url, pool_size=MANY, paypal_within=10) as found:
+        yield found
 
 
 @pytest.fixture
