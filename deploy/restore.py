@@ -78,7 +78,7 @@ def put_back(backup: Backup, server: Postgres) -> Path | None:
     server.kill()  # what a crash left
     aside = None
     if server.data.exists():
-        aside = server.data.with_name(f"data.before-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+        aside = server.data.with_name(f"data.before-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
         server.data.rename(aside)
     server.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     backups.copy(backup.data, server.data, like=aside or server.directory)

@@ -295,3 +295,5 @@ class Person(Part):
     shipping: Address | None = None
     delivery_note: str | None = None
     gift_note: str | None = None
+    comment: str | None = None  # what an operator wrote to them beside a status
+    tracking: str | None = None  # the token of the link that opens this order's history to them

@@ -319,6 +319,28 @@ class OrderCompleted(OrderFact):
     topic: ClassVar[str] = "order.completed"
 
 
+class Overdue(StrEnum):
+    """What an order is late with."""
+
+    PAYMENT = "payment"
+    DELIVERY = "delivery"
+
+
+class OrderOverdue(OrderFact):
+    """Payment or delivery is past its deadline: one alert for each kind and deadline. It changes nothing else."""
+
+    topic: ClassVar[str] = "order.overdue"
+    kind: known(Overdue)  # type: ignore[valid-type]
+    due_at: datetime
+
+
+class OrderInTime(OrderFact):
+    """What was overdue is not any more: cured, or its order has ended."""
+
+    topic: ClassVar[str] = "order.in_time"
+    kind: known(Overdue)  # type: ignore[valid-type]
+
+
 EVERY_ORDER_FACT: tuple[type[OrderFact], ...] = (
     OrderCreated,
     OrderReserved,
@@ -360,6 +382,10 @@ class ChannelChanged(Event):
     merchant_email: str | None = None  # the shop's own address for a mail per new order
     shop_email: str | None = None  # the sender of customer mails
     shop_url: str | None = None
+    alert_email: str | None = None  # who is told of deadlines and losses; None: merchant_email
+    history_published: bool = True  # customers may follow their orders by link and account
+    tracking_url: str | None = None  # where tracking links begin; None: as notifications is set
+    sms_sender: str | None = None  # up to 11 letters or a number; None: as the gateway is set
 
     @property
     def key(self) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Text, Uuid, text
+from sqlalchemy import BigInteger, Date, DateTime, ForeignKey, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -48,6 +48,11 @@ def document(**options: Any) -> Any:
 def texts(**options: Any) -> Any:
     """A list of words."""
     return Field(sa_type=ARRAY(Text), **options)
+
+
+def days(**options: Any) -> Any:
+    """A list of calendar days."""
+    return Field(sa_type=ARRAY(Date), **options)
 
 
 def ids(**options: Any) -> Any:

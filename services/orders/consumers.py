@@ -1,6 +1,7 @@
 """Everything that orders hears."""
 
 from libs.events.consumer import Consumer
+from services.orders import wiring  # noqa: F401 - says who takes part when an order moves
 from services.orders.lifecycle import consumers as lifecycle
 from services.orders.placing import consumers as placing
 

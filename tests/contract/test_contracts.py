@@ -223,7 +223,7 @@ def test_a_fact_is_written_as_it_is_read(name: str) -> None:
 
 PERSONAL = {"email", "phone", "street", "postal_code", "billing", "shipping", "company", "birthday", "fiscal_ids"}
 PERSONAL_PARTS = (Person, Address, Company)
-SHOPS_OWN = {"merchant_email", "shop_email"}
+SHOPS_OWN = {"alert_email", "merchant_email", "shop_email"}
 
 
 def members_outside_person(contract: type[Event]) -> Iterator[str]:

@@ -6,6 +6,18 @@ from libs.contracts.orders import ChannelChanged, KeyChanged
 from services.orders.channels.tables import ApiKeyRow, ChannelRow, SellerRow
 
 
+class Weekday(StrEnum):
+    """A day on which a channel may work."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
 class ChannelKind(StrEnum):
     """What a channel is. What a marketplace sold was sold elsewhere: it is taken as it comes."""
 
@@ -32,6 +44,10 @@ def channel_fact(channel: ChannelRow, seller: SellerRow) -> ChannelChanged:
         merchant_email=channel.merchant_email,
         shop_email=channel.shop_email,
         shop_url=channel.shop_url,
+        alert_email=channel.alert_email,
+        history_published=channel.history_published,
+        tracking_url=channel.tracking_url,
+        sms_sender=channel.sms_sender,
     )
 
 

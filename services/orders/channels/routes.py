@@ -1,12 +1,12 @@
 """Sellers, channels and keys over HTTP."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints, field_validator, model_validator
 
 from libs.contracts.currencies import exponent
 from libs.contracts.orders import OnShortage
@@ -15,7 +15,7 @@ from libs.service.paging import After, Limit, Page, decode, encode, page_of
 from libs.service.problems import Invalid, NotFound, Stale, documented
 from libs.service.roles import SCOPES
 from services.orders.channels import handlers, store
-from services.orders.channels.domain import ChannelKind
+from services.orders.channels.domain import ChannelKind, Weekday
 from services.orders.channels.handlers import CodeTaken
 from services.orders.channels.tables import ApiKeyRow, ChannelRow, SellerRow
 
@@ -25,6 +25,8 @@ Reads = Annotated[Call, needs("settings:read")]
 Keys = Annotated[Call, needs("keys:write")]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+Url = Annotated[str, Field(max_length=500, pattern="^https?://")]
+Hour = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]
 
 
@@ -76,7 +78,23 @@ class ChannelChange(Body):
     on_shortage: OnShortage = OnShortage.REJECT
     merchant_email: EmailStr | None = None
     shop_email: EmailStr | None = None
-    shop_url: Annotated[str, Field(max_length=500, pattern="^https?://")] | None = None
+    shop_url: Url | None = None
+    alert_email: EmailStr | None = Field(None, description="Who is told of deadlines and losses; else merchant_email.")
+    history_published: bool = Field(default=True, description="Whether customers may follow their orders.")
+    account: bool = Field(default=True, description="Whether customers' tokens show this channel's orders.")
+    tracking_url: Url | None = Field(None, description="Where tracking links begin; else as the installation is set.")
+    tracking_days: Annotated[int, Field(ge=1, le=3650)] = Field(180, description="How long a tracking link opens.")
+    sms_sender: Annotated[str, Field(pattern=r"^([A-Za-z0-9 ]{3,11}|\+?[0-9]{3,15})$")] | None = None
+    working_days: Annotated[list[Weekday], Field(max_length=7)] = Field(default_factory=lambda: list(Weekday)[:5])
+    opens: Hour = "09:00"
+    closes: Hour = Field("17:00", description="After `opens`, on the same day.")
+    holidays: Annotated[list[date], Field(max_length=400)] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _opens_before_it_closes(self) -> Self:
+        if self.opens >= self.closes:
+            raise ValueError("closes has to be after opens")
+        return self
 
     @field_validator("currency")
     @classmethod
@@ -115,6 +133,16 @@ class ChannelOut(Row):
     merchant_email: str | None
     shop_email: str | None
     shop_url: str | None
+    alert_email: str | None
+    history_published: bool
+    account: bool
+    tracking_url: str | None
+    tracking_days: int
+    sms_sender: str | None
+    working_days: list[str]
+    opens: str
+    closes: str
+    holidays: list[date]
 
 
 class KeyIn(Body):

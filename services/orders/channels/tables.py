@@ -1,12 +1,12 @@
 """The tables of sellers, channels and keys as SQLModel sees them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
 from sqlmodel import Field
 
-from services.orders.base import Table, big, counted, moment, moment_now, texts, words
+from services.orders.base import Table, big, counted, days, moment, moment_now, texts, words
 
 
 class SellerRow(Table, table=True):
@@ -44,6 +44,16 @@ class ChannelRow(Table, table=True):
     merchant_email: str | None = words(default=None)
     shop_email: str | None = words(default=None)
     shop_url: str | None = words(default=None)
+    alert_email: str | None = words(default=None)
+    history_published: bool
+    account: bool
+    tracking_url: str | None = words(default=None)
+    tracking_days: int
+    sms_sender: str | None = words(default=None)
+    working_days: list[str] = texts()
+    opens: str = words()
+    closes: str = words()
+    holidays: list[date] = days()
 
 
 class ApiKeyRow(Table, table=True):

@@ -55,7 +55,7 @@ async def stock(tx: Transaction, fact: StockFact) -> None:
     part = fact.reservation
     short = {line.sku: line.short.text for line in part.lines if line.short}
     await handlers.learn(
-        tx, part, {"state": str(part.state), "version": part.version} | ({"short": short} if short else {})
+        tx, fact, part, {"state": str(part.state), "version": part.version} | ({"short": short} if short else {})
     )
 
 
@@ -70,7 +70,7 @@ async def payment(tx: Transaction, fact: PaymentFact) -> None:
         "provider": part.provider,
         "provider_ref": part.provider_ref,
     }
-    await handlers.learn(tx, part, detail)
+    await handlers.learn(tx, fact, part, detail)
 
 
 async def shipment(tx: Transaction, fact: ShipmentFact) -> None:
@@ -81,7 +81,7 @@ async def shipment(tx: Transaction, fact: ShipmentFact) -> None:
         for s in part.shipments
         if fact.shipment_id in {None, s.id}
     ]
-    await handlers.learn(tx, part, {"version": part.version, "shipments": parcels})
+    await handlers.learn(tx, fact, part, {"version": part.version, "shipments": parcels})
 
 
 async def message(tx: Transaction, fact: MessageFact) -> None:
@@ -90,13 +90,13 @@ async def message(tx: Transaction, fact: MessageFact) -> None:
         detail: dict[str, Any] = {"kind": fact.kind, "by": fact.by}
         if isinstance(fact, NotificationFailed):
             detail["reason"] = fact.reason
-        await handlers.note(tx, fact.order_id, detail)
+        await handlers.note(tx, fact, fact.order_id, detail)
 
 
 async def cost(tx: Transaction, fact: CostRecorded) -> None:
     """An order cost something."""
     detail = {"kind": str(fact.kind), "amount": fact.amount.wire(), "actual": fact.actual, "source": fact.source}
-    await handlers.note(tx, fact.order_id, detail)
+    await handlers.note(tx, fact, fact.order_id, detail)
 
 
 async def work(tx: Transaction, fact: WorkStuck | WorkCleared) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -35,6 +36,13 @@ NAME_TOLD = 80  # characters of a line's name in a fact
 GOODS_ARE_SAFE = frozenset({StockAxis.RESERVED, StockAxis.DEDUCTED, StockAxis.NONE})
 MONEY_IS_HERE = frozenset({PaymentAxis.RECEIVED, PaymentAxis.AUTHORIZED})
 MONEY_IS_SAFE = MONEY_IS_HERE | {PaymentAxis.DUE_ON_DELIVERY}
+
+
+class Judged(StrEnum):
+    """What profit says of completing an order now; what is not known is no loss."""
+
+    FINE = "fine"
+    LOSS = "loss"
 
 
 @dataclass
@@ -89,6 +97,7 @@ class Order:
     holds: list[Hold] = field(default_factory=list)
     heard: Heard = field(default_factory=Heard)
     said: list[OrderFact] = field(default_factory=list)
+    judged: Judged | None = None  # asked anew each time that it could complete; never stored
 
     @property
     def wanted(self) -> dict[UUID, int]:

@@ -1,7 +1,6 @@
 """What can be done to an order, and what is done when another service has said something about it."""
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,13 +16,16 @@ from libs.contracts.orders import (
     PaymentKind,
 )
 from libs.events.consumer import RefusedFact
+from libs.events.contract import Event
 from libs.events.transaction import Transaction, new_id
 from libs.service.call import check_version
 from libs.service.problems import Conflict, NotFound
 from services.orders.lifecycle import store, timeline
 from services.orders.lifecycle.axes import Part
+from services.orders.lifecycle.change import Change, Told
 from services.orders.lifecycle.domain import Order
-from services.orders.lifecycle.lines import Hold
+from services.orders.lifecycle.rooms import rooms
+from services.orders.lifecycle.steps import Step
 from services.orders.lifecycle.taking import advance, cancel
 
 ASK_AGAIN = timedelta(minutes=5)
@@ -48,67 +50,71 @@ class NotHeld(Conflict):
     slug = "not-held"
 
 
-@dataclass
-class Opened:
-    """An order under its lock, as it was found, and what its timeline gets."""
-
-    order: Order
-    now: datetime
-    before: dict[str, str] = field(init=False)
-    known_holds: dict[UUID, datetime | None] = field(init=False)
-    known_cut: int = field(init=False)
-    entries: list[timeline.Entry] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.before = {axis: str(getattr(self.order, axis)) for axis in timeline.AXES}
-        self.known_holds = {hold.id: hold.lifted_at for hold in self.order.holds}
-        self.known_cut = sum(line.cut for line in self.order.lines)
-
-    def changed_holds(self) -> list[Hold]:
-        """The holds that are new or were lifted."""
-        known = self.known_holds
-        return [hold for hold in self.order.holds if hold.id not in known or hold.lifted_at != known[hold.id]]
-
-
-async def opened(tx: Transaction, order_id: UUID, if_match: int | None = None) -> Opened:
+async def opened(tx: Transaction, order_id: UUID, if_match: int | None = None) -> Change:
     """The order for a person's command; NotFound, or Stale when it is not at the version that was read."""
     found = await store.locked(tx, order_id)
     if found is None:
         raise NotFound("there is no such order")
     check_version(found[0].version, if_match)
-    return Opened(*found)
+    return Change(*found)
 
 
-async def keep(tx: Transaction, opened: Opened, heard: Part | None = None) -> Order:
+async def keep(tx: Transaction, change: Change, heard: Part | None = None) -> Order:
     """Take every step that follows, emit what was said, write all of it down, with what was `heard` that is news."""
-    order = opened.order
-    advance(order, opened.now, ASK_AGAIN)
-    opened.entries += await timeline.emit(tx, order, opened.before)
-    await store.save(tx, order, opened.entries, heard)
-    if holds := opened.changed_holds():
+    order = change.order
+    await go_on(tx, change)
+    await store.save(tx, order, change.entries, heard)
+    if holds := change.changed_holds():
         await store.save_holds(tx, order, holds)
-    if sum(line.cut for line in order.lines) != opened.known_cut:
+    if sum(line.cut for line in order.lines) != change.known_cut:
         await store.save_cuts(tx, order)
+    for follow in rooms().follow:
+        await follow(tx, change)
     return order
 
 
-async def learn(tx: Transaction, part: Part, detail: dict[str, Any]) -> None:
+async def go_on(tx: Transaction, change: Change) -> None:
+    """Take every step that follows, emit what was said and let the rules react to it, until nothing follows."""
+    while True:
+        while advance(change.order, change.now, ASK_AGAIN) is Step.JUDGE:
+            await rooms().judge(tx, change)
+        await change.speak(tx)
+        if not change.told:
+            return
+        await rooms().react(tx, change)
+
+
+async def learn(tx: Transaction, fact: Event, part: Part, detail: dict[str, Any]) -> None:
     """Take in what a service says about its part of an order, then do what follows from everything known."""
     found = await store.locked(tx, part.order_id)
     if found is None:
         raise RefusedFact(f"there is no order {part.order_id}")
-    change = Opened(*found)
+    change = Change(*found)
     order = change.order
-    change.entries.append(timeline.heard(tx, detail))
+    _hear(tx, change, fact, detail)
     news = order.heard.learn(part)
     if news:
         order.version += 1
     await keep(tx, change, order.heard.newest(part) if news else None)
 
 
-async def note(tx: Transaction, order_id: UUID, detail: dict[str, Any]) -> bool:
-    """Write a fact that changes nothing into an order's timeline; False when there is no such order."""
-    return await store.note(tx, order_id, timeline.heard(tx, detail))
+async def note(tx: Transaction, fact: Event, order_id: UUID, detail: dict[str, Any]) -> bool:
+    """Write a fact that changes nothing by itself into an order's timeline; False when there is no such order."""
+    if not await rooms().listens(tx, fact.topic):
+        return await store.note(tx, order_id, timeline.heard(tx, detail))
+    found = await store.locked(tx, order_id)
+    if found is None:
+        return False
+    change = Change(*found)
+    _hear(tx, change, fact, detail)
+    await keep(tx, change)
+    return True
+
+
+def _hear(tx: Transaction, change: Change, fact: Event, detail: dict[str, Any]) -> None:
+    entry = timeline.heard(tx, detail)
+    change.entries.append(entry)
+    change.told.append(Told(entry.event_id, fact, tx.cause.depth))
 
 
 async def learn_work(tx: Transaction, fact: WorkStuck | WorkCleared) -> None:
@@ -118,7 +124,7 @@ async def learn_work(tx: Transaction, fact: WorkStuck | WorkCleared) -> None:
     stuck = (fact.kind, fact.what, fact.since, fact.next_try, False) if isinstance(fact, WorkStuck) else None
     values = (fact.work, fact.version, fact.service, *(stuck or (None, None, None, None, True)))
     detail = {"service": fact.service} | ({"kind": str(fact.kind), "what": fact.what} if stuck else {})  # type: ignore[union-attr]
-    if await note(tx, fact.order_id, detail):
+    if await note(tx, fact, fact.order_id, detail):
         await store.learn_work(tx, fact.order_id, values)
 
 

@@ -13,7 +13,7 @@ from libs.contracts.orders import (
 )
 from libs.contracts.shipping import ShipmentSnapshot, ShipmentState
 from services.orders.lifecycle.axes import MOVED, covers
-from services.orders.lifecycle.domain import GOODS_ARE_SAFE, MONEY_IS_HERE, MONEY_IS_SAFE, Order
+from services.orders.lifecycle.domain import GOODS_ARE_SAFE, MONEY_IS_HERE, MONEY_IS_SAFE, Judged, Order
 
 
 class Step(Enum):
@@ -38,6 +38,8 @@ class Step(Enum):
     HOLD_LOST = auto()
     DELIVER = auto()
     PAY = auto()
+    JUDGE = auto()  # say whether it would complete at a loss
+    HOLD_LOSS = auto()
     COMPLETE = auto()
     # when it is cancelled
     REOPEN = auto()
@@ -98,7 +100,17 @@ def _on_its_way(order: Order) -> Step:  # noqa: PLR0911 - one line for each answ
     if _all_paid(order):
         return Step.PAY
     done = order.lifecycle is Lifecycle.CONFIRMED and order.delivered_told and order.payment is PaymentAxis.RECEIVED
-    return Step.COMPLETE if done and _arrived(order) and not order.standing and not order.cancel_request else Step.NONE
+    if not done or not _arrived(order) or order.standing or order.cancel_request:
+        return Step.NONE
+    return _when_judged(order)
+
+
+def _when_judged(order: Order) -> Step:
+    """It may complete, unless that loses money and nobody has said that it may all the same."""
+    if order.judged is None:
+        return Step.JUDGE
+    lossy = order.judged is Judged.LOSS and not order.held_about(HoldKind.LOSS, round_of(order))
+    return Step.HOLD_LOSS if lossy else Step.COMPLETE
 
 
 def _answered(order: Order) -> Step:

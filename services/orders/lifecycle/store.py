@@ -179,11 +179,6 @@ async def save(tx: Transaction, order: Order, entries: Sequence[Entry], heard: P
     await tx.sql.execute(_SAVE, order.id, *_columns(entries, first), *_part(order, heard), *moving)
 
 
-async def begin_timeline(tx: Transaction, order: Order, entries: Sequence[Entry]) -> None:
-    """Write the first entries of an order that was inserted with their number already counted."""
-    await tx.sql.execute(_ENTRIES, order.id, *_columns(entries, 1))
-
-
 async def note(tx: Transaction, order_id: UUID, entry: Entry) -> bool:
     """Append to an order's timeline what changes nothing of it; False when there is no such order."""
     what, whose = (entry.event_id, entry.topic, entry.at), (entry.actor, entry.correlation_id, entry.causation_id)

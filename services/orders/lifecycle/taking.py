@@ -34,11 +34,12 @@ def take(order: Order, step: Step, now: datetime, ask_again: timedelta) -> None:
     order.settle()
 
 
-def advance(order: Order, now: datetime, ask_again: timedelta) -> None:
-    """Take every step that follows, until none does."""
+def advance(order: Order, now: datetime, ask_again: timedelta) -> Step:
+    """Take every step that follows; NONE when none does, JUDGE when `order.judged` has to be set first."""
     order.settle()
-    while (step := next_step(order)) is not Step.NONE:
+    while (step := next_step(order)) not in {Step.NONE, Step.JUDGE}:
         take(order, step, now, ask_again)
+    return step
 
 
 def cancel(order: Order, reason: CancelReason, give_back: GiveBack) -> None:
@@ -153,6 +154,11 @@ def _pay(order: Order, *_: object) -> None:
     order.say(OrderPaid)
 
 
+def _hold_loss(order: Order, now: datetime, _: timedelta) -> None:
+    # Undone by a person who overrides it: of one round it is asked once.
+    order.hold(HoldKind.LOSS, round_of(order), "completing it loses money", now=now, by=BY)
+
+
 def _complete(order: Order, *_: object) -> None:
     order.lifecycle = Lifecycle.COMPLETED
     order.say(OrderCompleted)
@@ -175,6 +181,7 @@ _TAKEN: dict[Step, Callable[[Order, datetime, timedelta], None]] = {
     Step.HOLD_LOST: _hold_lost,
     Step.DELIVER: _deliver,
     Step.PAY: _pay,
+    Step.HOLD_LOSS: _hold_loss,
     Step.COMPLETE: _complete,
     Step.REOPEN: _reopen,
 }

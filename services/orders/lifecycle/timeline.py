@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from libs.contracts.orders import OrderFact
+from libs.contracts.orders import OrderFact, OrderSnapshot
 from libs.events.transaction import Transaction
 from services.orders.lifecycle.domain import Order
 
@@ -40,7 +40,7 @@ async def emit(tx: Transaction, order: Order, before: dict[str, str]) -> list[En
     ids = await tx.emit(order, *said)
     cause, now, entries = tx.cause, datetime.now(UTC), []
     for event_id, fact in zip(ids, said, strict=True):
-        after = axes_of(fact)
+        after = axes_of(fact.order)
         changed = {axis: [before.get(axis), after[axis]] for axis in AXES if before.get(axis) != after[axis]}
         detail = {"version": fact.order.version, "changed": changed} | told(fact)
         entries.append(Entry(event_id, fact.topic, now, cause.actor, cause.correlation_id, cause.causation_id, detail))
@@ -49,9 +49,9 @@ async def emit(tx: Transaction, order: Order, before: dict[str, str]) -> list[En
     return entries
 
 
-def axes_of(fact: OrderFact) -> dict[str, str]:
-    """Where a fact says that the order is."""
-    return {axis: str(getattr(fact.order, axis)) for axis in AXES}
+def axes_of(order: Order | OrderSnapshot) -> dict[str, str]:
+    """Where an order is."""
+    return {axis: str(getattr(order, axis)) for axis in AXES}
 
 
 def told(fact: OrderFact) -> dict[str, Any]:

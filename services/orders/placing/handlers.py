@@ -9,11 +9,9 @@ from libs.events.transaction import Transaction
 from libs.service.problems import Conflict, FieldError, Invalid
 from services.orders.channels.store import sequence_of
 from services.orders.customers import handlers as customers
-from services.orders.lifecycle import store as orders
-from services.orders.lifecycle import timeline
+from services.orders.lifecycle.change import Change
 from services.orders.lifecycle.domain import Order
-from services.orders.lifecycle.handlers import ASK_AGAIN
-from services.orders.lifecycle.taking import advance
+from services.orders.lifecycle.handlers import keep
 from services.orders.placing import store
 from services.orders.placing.body import PlaceOrder
 from services.orders.placing.domain import judged, other_currency, too_large
@@ -59,13 +57,10 @@ async def place_order(tx: Transaction, submitted: PlaceOrder) -> Order | Known:
     customer_id = await customers.link(tx, identity_of(submitted, channel))
     taking = Taking(f"{channel.series}-{year}-{number:06d}", customer_id, around.now, tx.cause.actor, wrong)
     placed = place(submitted, channel, around.methods, taking)
-    advance(placed.order, around.now, ASK_AGAIN)
-    placed.order.events = len(placed.order.said)  # its timeline begins with what it says now
     await store.insert(tx, placed)
-    if placed.order.holds:
-        await orders.save_holds(tx, placed.order, placed.order.holds)
-    await orders.begin_timeline(tx, placed.order, await timeline.emit(tx, placed.order, {}))
-    return placed.order
+    change = Change(placed.order, around.now)
+    change.before, change.known_holds = {}, {}
+    return await keep(tx, change)
 
 
 def _judge(submitted: PlaceOrder, around: store.Surroundings) -> list[FieldError]:

@@ -51,7 +51,6 @@ async def test_a_server_put_back_is_as_it_was_when_the_backup_ended_and_what_cam
         assert await numbers(server) == [1]
         await write(server, "INSERT INTO numbers VALUES (3)")
         server.kill()
-        aside.rename(aside.with_name(f"{aside.name}.first"))
 
 
 async def test_a_backup_that_is_not_whole_is_not_put_back(server: Postgres, tmp_path: Path) -> None:

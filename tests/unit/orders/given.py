@@ -8,7 +8,8 @@ from libs.contracts.inventory import ReservationSnapshot, StockFact
 from libs.contracts.orders import OnShortage, PaymentKind
 from libs.contracts.payments import PaymentFact, PaymentSnapshot
 from libs.contracts.shipping import FulfilmentSnapshot, ShipmentFact
-from services.orders.lifecycle.domain import Order
+from services.orders.lifecycle.domain import Judged, Order
+from services.orders.lifecycle.steps import Step
 from services.orders.lifecycle.taking import advance
 from services.orders.placing.body import PlaceOrder
 from services.orders.placing.domain import KnownChannel, Methods
@@ -58,8 +59,14 @@ def hear(order: Order, *facts: Fact) -> Order:
     """Let it learn these facts, one after the other, and do what follows."""
     for fact in facts:
         order.heard.learn(part_of(fact))
-        advance(order, NOW, AGAIN)
+        go_on(order)
     return order
+
+
+def go_on(order: Order, judged: Judged = Judged.FINE) -> None:
+    """Take every step that follows; completing it is judged so."""
+    while advance(order, NOW, AGAIN) is Step.JUDGE:
+        order.judged = judged
 
 
 def end_state(order: Order) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+"""An order under its lock while it is changed, and what has been said about it meanwhile."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from libs.events.contract import Event
+from libs.events.transaction import Transaction
+from services.orders.lifecycle import timeline
+from services.orders.lifecycle.domain import Order
+from services.orders.lifecycle.lines import Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A fact about the order: one that was heard, or one that it said itself."""
+
+    id: UUID
+    event: Event
+    depth: int  # how many rules led to it
+
+
+@dataclass
+class Change:
+    """An order under its lock, as it was found, and what its timeline gets."""
+
+    order: Order
+    now: datetime
+    before: dict[str, str] = field(init=False)
+    known_holds: dict[UUID, datetime | None] = field(init=False)
+    known_cut: int = field(init=False)
+    entries: list[timeline.Entry] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)  # what rules have not looked at yet
+
+    def __post_init__(self) -> None:
+        self.before = timeline.axes_of(self.order)
+        self.known_holds = {hold.id: hold.lifted_at for hold in self.order.holds}
+        self.known_cut = sum(line.cut for line in self.order.lines)
+
+    def changed_holds(self) -> list[Hold]:
+        """The holds that are new or were lifted."""
+        known = self.known_holds
+        return [hold for hold in self.order.holds if hold.id not in known or hold.lifted_at != known[hold.id]]
+
+    async def speak(self, tx: Transaction) -> None:
+        """Emit what the order has said, because of `tx.cause`; nobody emits an order's facts otherwise."""
+        said = list(self.order.said)
+        entries = await timeline.emit(tx, self.order, self.before)
+        self.before = timeline.axes_of(self.order)
+        self.entries += entries
+        self.told += [Told(entry.event_id, fact, tx.cause.depth) for entry, fact in zip(entries, said, strict=True)]

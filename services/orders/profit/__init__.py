@@ -1,0 +1,1 @@
+"""What an order earned: its costs, its report, and whether it may complete."""
