@@ -9,9 +9,45 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    apply(op, DDL)
+    apply(op, DEFINITIONS)
+    apply(op, ENTRIES)
 
 
-DDL = """
+DEFINITIONS = """
+CREATE TABLE status (
+    id uuid PRIMARY KEY,
+    version bigint NOT NULL,
+    mnemonic text NOT NULL UNIQUE,
+    track text NOT NULL CHECK (track IN ('order', 'payment', 'shipping')),
+    type text NOT NULL CHECK (type IN ('new', 'processing', 'awaiting_payment', 'paid', 'ready_to_ship', 'shipped',
+                                       'delivered', 'completed', 'cancelled', 'returned', 'custom')),
+    colour text NOT NULL CHECK (colour ~ '^#[0-9a-f]{6}$'),
+    indicator text,
+    publish boolean NOT NULL,
+    mail boolean NOT NULL,
+    sms boolean NOT NULL,
+    invoice boolean NOT NULL,
+    position integer NOT NULL,
+    archived boolean NOT NULL,
+    texts jsonb NOT NULL
+);
+CREATE INDEX status_position ON status (position, id);
+CREATE TABLE status_transition (
+    id uuid PRIMARY KEY,
+    track text NOT NULL,
+    from_status uuid REFERENCES status (id),
+    to_status uuid NOT NULL REFERENCES status (id)
+);
+CREATE UNIQUE INDEX status_transition_once ON status_transition (from_status, to_status) NULLS NOT DISTINCT;
+CREATE INDEX status_transition_track ON status_transition (track);
+CREATE TABLE status_settings (
+    one boolean PRIMARY KEY CHECK (one),
+    version bigint NOT NULL,
+    mode text NOT NULL CHECK (mode IN ('off', 'internal', 'customer', 'both'))
+);
+INSERT INTO status_settings (one, version, mode) VALUES (true, 1, 'both')
+"""
+
+ENTRIES = """
 
 """
