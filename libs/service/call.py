@@ -42,7 +42,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
 
 def _take_strictly(schema: Any) -> None:
     if isinstance(schema, dict):
-        if schema.get("type") in {"int", "float", "bool"}:
+        if schema.get("type") in ("int", "float", "bool"):
             schema["strict"] = True
         for inner in schema.values():
             _take_strictly(inner)

@@ -14,6 +14,7 @@ from services.orders.lifecycle import deadlines
 from services.orders.lifecycle import routes as lifecycle
 from services.orders.placing import routes as placing
 from services.orders.settings import Settings
+from services.orders.statuses import definition_routes, process_routes
 
 
 def loops(context: Context[Settings]) -> Sequence[Loop]:
@@ -24,7 +25,15 @@ def loops(context: Context[Settings]) -> Sequence[Loop]:
 service = Service(
     name="orders",
     settings=Settings,
-    routers=(placing.router, desk.router, lifecycle.router, customers.router, channels.router),
+    routers=(
+        placing.router,
+        desk.router,
+        lifecycle.router,
+        customers.router,
+        channels.router,
+        process_routes.router,
+        definition_routes.router,  # last of its prefix: its `{status_id}` takes every other word
+    ),
     consumer=consumer,
     migrations=Path(__file__).parent / "migrations",
     loops=loops,

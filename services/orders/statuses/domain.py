@@ -98,6 +98,13 @@ class Transitions:
         return sorted(to for before, to in self.moves if before == standing)
 
 
+def effective(mode: Mode, actions: StatusActions) -> StatusActions:
+    """What really happens: what is not published reaches no customer, by no mail and no SMS."""
+    publish = {Mode.OFF: False, Mode.INTERNAL: False, Mode.CUSTOMER: True, Mode.BOTH: actions.publish}[mode]
+    mail, sms = publish and actions.mail, publish and actions.sms
+    return StatusActions(publish=publish, mail=mail, sms=sms, invoice=actions.invoice)
+
+
 def text_colour(colour: str) -> str:
     """Black or white, by the greater contrast of WCAG 2 with `#rrggbb`."""
     light = luminance(colour)

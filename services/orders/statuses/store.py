@@ -155,3 +155,22 @@ async def set_mode(tx: Transaction, mode: Mode) -> int:
         "UPDATE status_settings SET mode = $1, version = version + 1 RETURNING version", mode
     )
     return found
+
+
+async def add_rules(tx: Transaction, rules: Sequence[dict[str, Any]]) -> list[str]:
+    """Add rules of the library behind those there are, but those whose name is taken; the names of the new ones."""
+    rows = await tx.sql.fetch(
+        """INSERT INTO status_rule (id, version, name, topic, conditions, status_id, active, position)
+           SELECT r.id, 1, r.name, r.topic, r.conditions::jsonb, r.status_id, true,
+                  (SELECT coalesce(max(position), 0) FROM status_rule) + r.n
+           FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[])
+                WITH ORDINALITY AS r(id, name, topic, conditions, status_id, n)
+           WHERE NOT EXISTS (SELECT FROM status_rule old WHERE old.name = r.name)
+           RETURNING name""",
+        [rule["id"] for rule in rules],
+        [rule["name"] for rule in rules],
+        [rule["topic"] for rule in rules],
+        [json.dumps(rule["conditions"]) for rule in rules],
+        [rule["status_id"] for rule in rules],
+    )
+    return [row["name"] for row in rows]

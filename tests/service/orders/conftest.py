@@ -9,8 +9,11 @@ from libs.events.bus import Topic
 from libs.events.open_bus import open_bus
 from libs.service.testing import ServiceClient, running
 from services.orders.__main__ import service
+from tests.bench.statements import statements
 from tests.databases import Databases
 from tests.service.orders.stage import open_shop
+
+__all__ = ["statements"]
 
 
 async def make_topics(url: str) -> None:

@@ -1,8 +1,13 @@
 """The statuses that a shop invents, the entries that apply them, and the rules that do it by themselves."""
 
-from alembic import op
+import json
 
+from alembic import op
+from sqlalchemy import text
+
+from libs.events.transaction import new_id
 from libs.service.migrations import apply
+from services.orders.statuses.library import DEFAULT, processes
 
 revision = "0004"
 down_revision = "0003"
@@ -11,7 +16,24 @@ down_revision = "0003"
 def upgrade() -> None:
     apply(op, DEFINITIONS)
     apply(op, ENTRIES)
+    _seed()
 
+
+def _seed() -> None:
+    """A shop begins with the statuses of the library's default."""
+    for position, each in enumerate(processes()[DEFAULT].statuses, 1):
+        row = {name: each[name] for name in ("mnemonic", "track", "type", "colour", "indicator")}
+        texts = {tag: {"name": None, "message": None, "sms": None} | text for tag, text in each["texts"].items()}
+        row |= each["actions"] | {"id": new_id(), "position": position, "texts": json.dumps(texts)}
+        op.execute(text(_SEED).bindparams(**row))
+
+
+_SEED = """
+INSERT INTO status (id, version, mnemonic, track, type, colour, indicator, publish, mail, sms, invoice, position,
+                    archived, texts)
+VALUES (:id, 1, :mnemonic, :track, :type, :colour, :indicator, :publish, :mail, :sms, :invoice, :position, false,
+        CAST(:texts AS jsonb))
+"""
 
 DEFINITIONS = """
 CREATE TABLE status (
