@@ -173,7 +173,9 @@ async def on_problem(request: Request, exc: Exception) -> Response:
 async def on_invalid_request(request: Request, exc: Exception) -> Response:
     """FastAPI's handler for what its validation refuses: every wrong field by its path."""
     assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for it only
-    errors = [FieldError(field_path(error["loc"]), str(error["msg"])) for error in exc.errors()]
+    errors = [
+        FieldError(field_path(error["loc"]), str(error["msg"]).removeprefix("Value error, ")) for error in exc.errors()
+    ]
     if any(error["type"] == "json_invalid" for error in exc.errors()):
         return rendered(Malformed("the body is not JSON", errors=errors), request.url.path)
     return rendered(Invalid("; ".join(f"{e.field}: {e.detail}" for e in errors[:5]), errors=errors), request.url.path)

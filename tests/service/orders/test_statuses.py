@@ -109,6 +109,8 @@ async def test_f74_f110_f111_statuses_are_changed_archived_and_put_in_order(api:
     order = await api.put("/v1/statuses/order", json={"ids": [status["id"], before[3]]})
     expected = [status["id"], before[3], *(each for each in before[:-1] if each != before[3])]
     assert [row["id"] for row in order.json()["items"]] == expected == [row["id"] for row in await listed(api)]
+    again = await api.put("/v1/statuses/order", json={"ids": expected})
+    assert again.json() == order.json(), "what did not move has no new version"
     assert (await api.put("/v1/statuses/order", json={"ids": [status["id"]] * 2})).json()["errors"][0][
         "field"
     ] == "ids[1]"
@@ -117,6 +119,7 @@ async def test_f74_f110_f111_statuses_are_changed_archived_and_put_in_order(api:
     assert status["id"] not in [row["id"] for row in await listed(api)]
     assert [row["id"] for row in await listed(api, archived="true")] == [status["id"]]
     assert (await api.get(path)).json()["archived"] is True, "it can still be read"
+    assert (await api.put(path, json=STATUS)).json()["archived"] is True, "a change takes nothing out of the archive"
     assert (await api.post(f"{path}/unarchive")).json()["archived"] is False
     assert {row["track"] for row in await listed(api, track="payment")} == {"payment"}
     assert [row["mnemonic"] for row in await listed(api, type="paid")] == ["paid"]
