@@ -16,7 +16,12 @@ PORT = 8000  # of the API, or of health and metrics, in every container
 USER = 10001
 API = Path(__file__).parent.parent.parent / "docs" / "api"
 OPTIONAL_SECRETS = frozenset(
-    {"PAYMENTS_PAYPAL_CLIENT_SECRET", "SHIPPING_SECRETS_KEY_BEFORE", "NOTIFICATIONS_SMTP_PASSWORD"}
+    {
+        "PAYMENTS_PAYPAL_CLIENT_SECRET",
+        "ORDERS_LINK_KEY_BEFORE",
+        "SHIPPING_SECRETS_KEY_BEFORE",
+        "NOTIFICATIONS_SMTP_PASSWORD",
+    }
 )
 SECRET_FOLDER = "/run/secrets/comanda"  # noqa: S105 - a path
 
@@ -54,9 +59,9 @@ def variable(process: Process, field: str) -> str:
 
 
 def prefixes(process: Process) -> list[str]:
-    """Where a service's public paths begin; unique over the services, so that one address can serve all."""
+    """Where a service's public paths begin (`/v1/noun`, or a page as `/t`); one address can serve all services."""
     paths = json.loads((API / f"{process.name}.json").read_text(encoding="utf-8"))["paths"]
-    return sorted({"/".join(path.split("/")[:3]) for path in paths})
+    return sorted({"/".join(path.split("/")[: 3 if path.startswith("/v1/") else 2]) for path in paths})
 
 
 def secrets(process: Process) -> tuple[str, ...]:

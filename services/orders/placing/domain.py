@@ -28,6 +28,8 @@ class KnownChannel:
     languages: tuple[str, ...]
     on_shortage: OnShortage
     time_zone: str
+    history_published: bool = True
+    tracking_days: int = 180
 
     @property
     def sold_elsewhere(self) -> bool:

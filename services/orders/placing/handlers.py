@@ -9,6 +9,7 @@ from libs.events.transaction import Transaction
 from libs.service.problems import Conflict, FieldError, Invalid
 from services.orders.channels.store import sequence_of
 from services.orders.customers import handlers as customers
+from services.orders.customers.links import Links
 from services.orders.lifecycle.change import Change
 from services.orders.lifecycle.domain import Order
 from services.orders.lifecycle.handlers import keep
@@ -33,7 +34,7 @@ class Known:
     order_id: UUID
 
 
-async def place_order(tx: Transaction, submitted: PlaceOrder) -> Order | Known:
+async def place_order(tx: Transaction, submitted: PlaceOrder, links: Links) -> Order | Known:
     """Take an order in. The same one again is found, not doubled; OtherOrder when it differs from what was taken.
 
     An own channel's order is refused for whatever is wrong (Invalid names each field); one sold elsewhere is taken
@@ -55,7 +56,7 @@ async def place_order(tx: Transaction, submitted: PlaceOrder) -> Order | Known:
     placed_at = submitted.placed_at or around.now
     year = placed_at.astimezone(ZoneInfo(channel.time_zone)).year
     customer_id = await customers.link(tx, identity_of(submitted, channel))
-    taking = Taking(f"{channel.series}-{year}-{number:06d}", customer_id, around.now, tx.cause.actor, wrong)
+    taking = Taking(f"{channel.series}-{year}-{number:06d}", customer_id, around.now, tx.cause.actor, wrong, links)
     placed = place(submitted, channel, around.methods, taking)
     await store.insert(tx, placed)
     change = Change(placed.order, around.now)

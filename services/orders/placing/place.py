@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from libs.contracts.orders import (
 from libs.events.transaction import new_id
 from libs.service.problems import FieldError
 from services.orders.customers.domain import Identity, email_key, phone_key
+from services.orders.customers.links import Links
 from services.orders.lifecycle.domain import Order
 from services.orders.lifecycle.lines import Hold, Line
 from services.orders.placing.body import AddressIn, LineIn, PlaceOrder
@@ -37,6 +38,7 @@ class Taking:
     now: datetime
     by: str
     wrong: list[FieldError]  # what a marketplace's order is held for
+    links: Links | None = None  # what signs the link by which its customer follows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def identity_of(submitted: PlaceOrder, channel: KnownChannel) -> Identity:
 def place(submitted: PlaceOrder, channel: KnownChannel, methods: Methods, taking: Taking) -> Placed:
     """Take an order in: it is open, and says so; sold elsewhere with something wrong, it is held from the start."""
     order = _order(submitted, channel, methods, taking)
+    token = _link(order, channel, taking)
     order.lines = [_line(n, line) for n, line in enumerate(submitted.lines, 1)]
     order.settle()
     if taking.wrong:
@@ -81,7 +84,9 @@ def place(submitted: PlaceOrder, channel: KnownChannel, methods: Methods, taking
     order.say(OrderCreated)
     for hold in order.holds:
         order.say(OrderHeld, kind=hold.kind, reason=hold.reason)
-    return Placed(order, _row(submitted, order), _lines(submitted, order), _adjustments(submitted))
+    return Placed(
+        order, _row(submitted, order) | {"tracking_token": token}, _lines(submitted, order), _adjustments(submitted)
+    )
 
 
 def _order(submitted: PlaceOrder, channel: KnownChannel, methods: Methods, taking: Taking) -> Order:
@@ -118,6 +123,16 @@ def _order(submitted: PlaceOrder, channel: KnownChannel, methods: Methods, takin
         person=person_of(submitted),
         pickup_point=PickupPoint(**submitted.pickup_point.model_dump()) if submitted.pickup_point else None,
     )
+
+
+def _link(order: Order, channel: KnownChannel, taking: Taking) -> str | None:
+    """The token of its customer's link; facts carry it where the channel lets customers follow their orders."""
+    if taking.links is None or order.historic:
+        return None
+    token = taking.links.make(order.id, taking.now + timedelta(days=channel.tracking_days))
+    if channel.history_published and order.person is not None:
+        order.person = order.person.model_copy(update={"tracking": token})
+    return token
 
 
 def person_of(submitted: PlaceOrder) -> Person:

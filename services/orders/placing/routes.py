@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from libs.service.call import Call, needs
 from libs.service.problems import Forbidden, Invalid, documented
+from services.orders.customers.links import Links
 from services.orders.lifecycle import store as orders
 from services.orders.lifecycle.out import SummaryOut
 from services.orders.placing import handlers
@@ -50,7 +51,7 @@ async def place_order(body: PlaceOrder, call: Annotated[Call, needs("orders:plac
 
 async def _placed(body: PlaceOrder, call: Call) -> Response:
     async with call.uow() as tx:
-        order = await handlers.place_order(tx, body)
+        order = await handlers.place_order(tx, body, Links(call.context.settings))
         if isinstance(order, handlers.Known):
             found = SummaryOut.of_row(await orders.summary(tx, order.order_id))
             return call.answer(found, etag=found.version, headers={"Location": f"/v1/orders/{found.id}"})

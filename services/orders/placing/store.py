@@ -13,7 +13,8 @@ from services.orders.placing.domain import KnownChannel, Methods
 from services.orders.placing.place import Placed
 
 _SURROUNDINGS = """
-SELECT c.code, c.kind, s.series, c.languages, c.on_shortage, c.time_zone, now() AS now,
+SELECT c.code, c.kind, s.series, c.languages, c.on_shortage, c.time_zone, c.history_published, c.tracking_days,
+       now() AS now,
        (SELECT fact FROM known_delivery_method WHERE code = $2 ORDER BY version DESC LIMIT 1) AS delivery,
        (SELECT fact FROM known_payment_method WHERE code = $3 ORDER BY version DESC LIMIT 1) AS payment,
        o.id AS known_id, o.request_hash AS known_hash
@@ -60,7 +61,10 @@ _ADJUSTMENT = {
 _JSON = frozenset({"options", "unit_cost", "components", "attributes"})
 
 
-_PLACED = ("request_hash", "person", "pickup_point", "customer", "attributes", "referers", "taken_by")
+_PLACED = (
+    *("request_hash", "person", "pickup_point", "customer", "attributes", "referers", "taken_by"),
+    "tracking_token",
+)
 
 
 def _rows(table: str, columns: dict[str, str], first: int, extra: str = "") -> str:
@@ -118,6 +122,8 @@ async def surroundings(
             tuple(row["languages"]),
             OnShortage(row["on_shortage"]),
             row["time_zone"],
+            row["history_published"],
+            row["tracking_days"],
         ),
         Methods(
             DeliveryMethodChanged.model_validate(row["delivery"]) if row["delivery"] else None,

@@ -13,5 +13,5 @@ def upgrade() -> None:
 
 
 DDL = """
-
+ALTER TABLE orders ADD COLUMN tracking_token text, ADD COLUMN visible boolean;
 """
