@@ -10,6 +10,7 @@ from services.orders.channels import routes as channels
 from services.orders.consumers import consumer
 from services.orders.customers import routes as customers
 from services.orders.desk import routes as desk
+from services.orders.desk import stream
 from services.orders.lifecycle import deadlines
 from services.orders.lifecycle import routes as lifecycle
 from services.orders.placing import routes as placing
@@ -27,6 +28,7 @@ service = Service(
     settings=Settings,
     routers=(
         placing.router,
+        stream.router,  # before `/v1/orders/{order_id}`, which takes every other word
         desk.router,
         lifecycle.router,
         customers.router,

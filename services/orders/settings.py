@@ -16,6 +16,10 @@ class Settings(ServiceSettings):
 
     max_body: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024  # a thousand lines with all their attributes
     deadlines_every: timedelta = timedelta(seconds=1)  # how often reservation deadlines are looked at
+    stream_every: timedelta = timedelta(milliseconds=250)  # how often the live stream looks for what is new
+    stream_heartbeat: timedelta = timedelta(seconds=15)  # a sign of life while nothing happens
+    stream_stall: timedelta = timedelta(seconds=30)  # how long a reader may take nothing before it is cut off
+    stream_readers: Annotated[int, Field(ge=1)] = 200  # how many may watch one process
     link_key: SecretStr | None = None  # signs the links by which customers follow their orders
     link_key_before: SecretStr | None = None  # while keys change: links that it signed still open
     public_tracking_url: Annotated[str, Field(pattern=r"^(https?://.*)?$")] = ""  # where such links begin; empty: here

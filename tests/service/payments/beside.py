@@ -6,7 +6,8 @@ from typing import Any
 
 from libs.service.testing import running
 from services.payments.__main__ import service
-from tests.service.payments.world import World, on_a_socket
+from tests.service.payments.world import World
+from tests.sockets import on_a_socket
 from tests.standins.paypal.app import PayPalStandIn
 
 

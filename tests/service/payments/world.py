@@ -1,17 +1,12 @@
 """A payments service beside a PayPal stand-in, and orders as the orders service would tell of them."""
 
-import asyncio
 import json
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import httpx
-import uvicorn
 
 from libs.contracts.common import Money, Quantity
 from libs.contracts.orders import (
@@ -234,15 +229,3 @@ class World:
         await self.tell(order.reserved())
         await self.approve(order)
         return await self.stands(order, "received")
-
-
-@asynccontextmanager
-async def on_a_socket(app: Any) -> AsyncIterator[str]:
-    """The app on a real port, for those who speak to it from outside."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        task = asyncio.create_task(server.serve(sockets=[listening]))
-        await until(lambda: server.started)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        await task

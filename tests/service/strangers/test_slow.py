@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.service.payments.world import on_a_socket
+from tests.sockets import on_a_socket
 from tests.service.strangers.door import Door, Operation, bearer, token
 
 LIMIT = 1.0  # what the doors here are told
