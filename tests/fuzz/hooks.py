@@ -6,6 +6,7 @@ from typing import Any
 import schemathesis
 
 PLACING = "/v1/orders"
+STREAM = "/v1/orders/stream"
 TOTALS = ("goods", "delivery", "charges", "discounts", "total")
 NOTHING = Decimal(0)
 
@@ -15,6 +16,13 @@ def map_body(context: Any, body: Any) -> Any:
     """Totals that follow from the lines, where the order is otherwise one."""
     operation = context.operation
     return added_up(body) if operation is not None and operation.path == PLACING else body
+
+
+@schemathesis.hook
+def map_query(context: Any, query: Any) -> Any:
+    """What streams for ever is asked to end where there is nothing more."""
+    operation = context.operation
+    return {**(query or {}), "follow": "false"} if operation is not None and operation.path == STREAM else query
 
 
 def added_up(body: Any) -> Any:

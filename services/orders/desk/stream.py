@@ -31,10 +31,11 @@ class TooManyReaders(TooMany):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events a reader wants; nothing named is everything."""
+    """Which events a reader wants; nothing named is everything. `follow`: also those that are still to come."""
 
     topics: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
+    follow: bool = True
 
     def takes(self, event: Event) -> bool:
         """Whether it wants this one."""
@@ -98,6 +99,7 @@ async def stream(
     channel: Annotated[list[Word] | None, Query(max_length=50)] = None,
     last_event_id: Annotated[str | None, Header(max_length=20, description="As a browser sends it again.")] = None,
     after: Annotated[str | None, Query(max_length=20, description="The same, for whoever can set no header.")] = None,
+    follow: Annotated[bool, Query(description="False: end where there is nothing more for now.")] = True,  # noqa: FBT002
 ) -> Response:
     """Everything that happens to orders, from now on or from behind the last event that was seen.
 
@@ -110,7 +112,7 @@ async def stream(
     settings = call.context.settings
     if len(live.readers) >= settings.stream_readers:
         raise TooManyReaders(headers={"Retry-After": "5"})
-    wanted = Wanted(frozenset(topic or ()), frozenset(channel or ()))
+    wanted = Wanted(frozenset(topic or ()), frozenset(channel or ()), follow)
     beat, stall = settings.stream_heartbeat.total_seconds(), settings.stream_stall.total_seconds()
     return EventStream(_chunks(live, wanted, last, beat, lambda: call.context.leaving), stall)
 
@@ -128,7 +130,7 @@ async def _chunks(
             async for event in _missed(live, last, reader.since):
                 if wanted.takes(event):
                     yield _said(event)
-        async for came in _coming(reader, beat, leaving):
+        async for came in _coming(reader, beat, leaving if wanted.follow else lambda: True):
             if came is None:
                 yield b": nothing new\n\n"
             elif wanted.takes(came) and came.position > (last or 0):

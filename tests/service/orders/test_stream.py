@@ -124,6 +124,8 @@ async def test_part_b14_who_left_too_long_ago_or_saw_what_is_not_there_is_told_t
         async with watching(url, **{"Last-Event-ID": last}) as watcher:
             await until(lambda w=watcher: w.beats)  # type: ignore[misc]
             assert [event["event"] for event in watcher.events[:1]] == (["reset"] if told else ["order.created"])
+    missed = await api.get("/v1/orders/stream?after=2&follow=false")  # for whoever looks now and then
+    assert missed.text.count("event: ") == 1
     refused = await api.get("/v1/orders/stream", headers={"Last-Event-ID": "x"})
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "Last-Event-ID")
 

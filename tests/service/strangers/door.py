@@ -23,6 +23,7 @@ JSON = {"Content-Type": "application/json"}
 MUTATING = ("post", "put", "patch", "delete")
 PATHS = {"code": "abc", "account": "abc", "sku": "ABC", "token": "abc"}
 QUERIES = {"channel": "abc", "sku": "ABC", "order_id": NOWHERE}
+ENDS = {"follow": "false"}  # what would stream for ever ends
 
 Print = dict[str, tuple[int, int]]
 """Of each table: its rows, and a sum over their whole content."""
@@ -78,8 +79,9 @@ class Operation:
         """An address of it that is well-formed, of things that do not exist."""
         given = {each["name"]: each for each in self.spec["parameters"] if each["in"] == "path"}
         filled = self.path.format(**{name: PATHS.get(name, NOWHERE) for name in given})
-        needed = [each["name"] for each in self.spec["parameters"] if each["in"] == "query" and each.get("required")]
-        return filled + ("?" + "&".join(f"{name}={QUERIES[name]}" for name in needed) if needed else "")
+        asked = [each for each in self.spec["parameters"] if each["in"] == "query"]
+        needed = [each["name"] for each in asked if each.get("required") or each["name"] in ENDS]
+        return filled + ("?" + "&".join(f"{name}={(QUERIES | ENDS)[name]}" for name in needed) if needed else "")
 
 
 @dataclass(frozen=True)
