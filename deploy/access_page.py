@@ -25,7 +25,7 @@ route asks for scopes, nobody without credentials comes in (401), and nobody who
 - Bodies that name `historic` or `placed_at` ask for the scope that stands as *sometimes*.
 
 Beside these every service shows its health, metrics and documentation to whoever reaches its port:
-{", ".join(f"`{page}`" for page in OPEN_PAGES)}. Let the proxy in front pass `/v1` alone.
+{", ".join(f"`{page}`" for page in OPEN_PAGES)}. Let the proxy in front pass `/v1` and, from orders, `/t` alone.
 """
 
 

@@ -11,6 +11,8 @@ from services.orders.consumers import consumer
 from services.orders.customers import routes as customers
 from services.orders.desk import routes as desk
 from services.orders.desk import stream
+from services.orders.desk.following import public
+from services.orders.desk.following import routes as following
 from services.orders.lifecycle import deadlines
 from services.orders.lifecycle import routes as lifecycle
 from services.orders.placing import routes as placing
@@ -30,6 +32,8 @@ service = Service(
         placing.router,
         stream.router,  # before `/v1/orders/{order_id}`, which takes every other word
         desk.router,
+        following.router,
+        public.router,
         lifecycle.router,
         customers.router,
         channels.router,

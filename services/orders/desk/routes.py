@@ -12,7 +12,9 @@ from libs.service.call import Call, Moment, needs
 from libs.service.paging import After, Limit, Page, decode, encode, page_of
 from libs.service.problems import Forbidden, Invalid, NotFound, documented
 from services.orders.desk import store
-from services.orders.desk.customers_view import CustomersOrderOut, customers_order_out
+from services.orders.desk.customers_view import CustomersOrderOut, CustomersSummaryOut
+from services.orders.desk.following import account
+from services.orders.desk.following.account import Language
 from services.orders.desk.out import OrderOut
 from services.orders.lifecycle.out import SummaryOut
 
@@ -49,7 +51,9 @@ def _only_own(call: Call) -> UUID | None:
     return call.principal.customer_id if call.principal.kind == "customer" else None
 
 
-@router.get("/orders", response_model=Page[SummaryOut], responses=documented(Invalid, Forbidden))
+@router.get(
+    "/orders", response_model=Page[SummaryOut] | Page[CustomersSummaryOut], responses=documented(Invalid, Forbidden)
+)
 async def orders(  # noqa: PLR0917 - FastAPI's parameters
     call: Viewer,
     channel: Annotated[str | None, Query(max_length=64)] = None,
@@ -64,10 +68,17 @@ async def orders(  # noqa: PLR0917 - FastAPI's parameters
     placed_until: Moment | None = None,
     referer: Annotated[list[Annotated[str, Query(max_length=200)]] | None, Query(max_length=10)] = None,
     referer_match: Literal["any", "only"] = "any",
+    language: Language = None,
     after: After = None,
     limit: Limit = 50,
 ) -> Any:
-    """Orders, the newest first. `referer_match=only`: orders that no other referer than these brought."""
+    """Orders, the newest first. `referer_match=only`: orders that no other referer than these brought.
+
+    A customer gets their own, those that are shown to them; filters do not narrow those.
+    """
+    place = decode(after, (datetime, UUID))
+    if (customer := _only_own(call)) is not None:
+        return await account.own_orders(call, customer, (place[0], place[1]) if place else None, limit, language)
     filters = store.Filters(
         channel,
         external_id,
@@ -76,34 +87,31 @@ async def orders(  # noqa: PLR0917 - FastAPI's parameters
         payment,
         fulfilment,
         hold,
-        _only_own(call) or customer_id,
+        customer_id,
         placed_from,
         placed_until,
         tuple(referer or ()),
         referer_match,
     )
-    place = decode(after, (datetime, UUID))
     async with call.read() as tx:
         rows = await store.page(tx, filters, (place[0], place[1]) if place else None, limit + 1)
     shown = [SummaryOut.of_row(row) for row in rows]
-    if call.principal.kind == "customer":
-        shown = [row.model_copy(update={"holds": []}) for row in shown]
     return page_of(shown, limit, lambda row: encode(row.placed_at, row.id))
 
 
 @router.get(
     "/orders/{order_id}", response_model=OrderOut | CustomersOrderOut, responses=documented(NotFound, Forbidden)
 )
-async def order(order_id: UUID, call: Viewer) -> Response:
+async def order(order_id: UUID, call: Viewer, language: Language = None) -> Response:
     """One order whole; a customer sees their own, without what is internal."""
-    only = _only_own(call)
+    if (customer := _only_own(call)) is not None:
+        return await account.own_order(call, customer, order_id, language)
     async with call.read() as tx:
         await store.one_view(tx)
         found = await store.whole(tx, order_id)
-    if found is None or (only is not None and found.customer_id != only):
+    if found is None:
         raise NotFound("there is no such order")
-    shown: BaseModel = found if only is None else customers_order_out(found)
-    return call.answer(shown, etag=found.version)
+    return call.answer(found, etag=found.version)
 
 
 @router.get("/orders/{order_id}/timeline", response_model=Page[EventOut], responses=documented(NotFound, Invalid))
