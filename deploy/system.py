@@ -106,7 +106,8 @@ TOPICS: tuple[Topic, ...] = (
         *("order.held", "order.released", "order.paid", "order.shipped", "order.delivered", "order.returned"),
         "order.completed",
     ),
-    *_facts("orders", (), "order.overdue", "order.in_time", "status.changed", "customer.changed", "customer.erased"),
+    *_facts("orders", ("notifications",), "order.overdue", "status.changed", "customer.changed"),
+    *_facts("orders", (), "order.in_time", "customer.erased"),
     *_facts("orders", _OTHERS, "key.changed", compacted=True),
     *_facts("orders", ("inventory", "notifications"), "channel.changed", compacted=True),
     *_facts(

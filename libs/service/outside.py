@@ -76,6 +76,9 @@ class OutsideCalls:
     Unknown (Wait where the connection was never made). `record(tx, row, answer)` runs in a new transaction under the
     row's lock, after its `call_state` is written, for Succeeded, Failed, Refused and Unknown; `row` is the row as it
     was locked. Only `Absent` in two look-ups, `grace` apart, closes an unknown call as Failed.
+
+    A table of calls to several others is worked off by one of these for each, with a condition of its own (`only`) and
+    a `name` for its loops and measures; none of them waits for another.
     """
 
     uow: UnitOfWork
@@ -90,18 +93,21 @@ class OutsideCalls:
     look_up_after: timedelta = timedelta(seconds=5)
     grace: timedelta = timedelta(seconds=60)
     every: timedelta = timedelta(seconds=1)
+    only: str = "true"
+    name: str = ""
     wake: Wake = field(default_factory=Wake)
     _measured: float = field(init=False, default=float("-inf"))
 
     def __post_init__(self) -> None:
+        self.name = self.name or self.table
         self._aggregate = type("Call", (_Call,), {"__tablename__": self.table, "noun": self.noun or self.table})
         self._slots = asyncio.Semaphore(self.concurrency)
 
     def loops(self) -> Sequence[Loop]:
-        """The loop of due calls, named after the table and woken by `wake`, and the loop that settles unknown ones."""
+        """The loop of due calls, woken by `wake`, and the loop that settles unknown ones; named after the table."""
         return (
-            Loop(self.table, self.every, self.due_round, self.wake, full=self.batch),  # fewer: that was all
-            Loop(f"{self.table} look-ups", self.every, self.sweep_round),
+            Loop(self.name, self.every, self.due_round, self.wake, full=self.batch),  # fewer: that was all
+            Loop(f"{self.name} look-ups", self.every, self.sweep_round),
         )
 
     async def due_round(self) -> int:
@@ -110,7 +116,7 @@ class OutsideCalls:
 
     async def sweep_round(self) -> int:
         """Turn overslept claims, of look-ups too, into unknown ones, and look up a batch; how many rows that were."""
-        overslept = await self.uow.fetch(_OVERSLEPT.format(table=self.table), self.batch)
+        overslept = await self.uow.fetch(_OVERSLEPT.format(table=self.table, only=self.only), self.batch)
         for row in overslept:
             await self._expire(row["id"])
         found = await self._round(_CLAIM_UNKNOWN, self._look)
@@ -128,7 +134,7 @@ class OutsideCalls:
 
     async def _round(self, claim: str, work: Callable[[Row, float], Awaitable[None]]) -> int:
         began = time.monotonic()  # before the database's clock starts the lease
-        rows = await self.uow.fetch(claim.format(table=self.table), new_id(), self.lease, self.batch)
+        rows = await self.uow.fetch(claim.format(table=self.table, only=self.only), new_id(), self.lease, self.batch)
         async with asyncio.TaskGroup() as group:
             for row in rows:
                 group.create_task(self._one(work, dict(row), began + self.lease.total_seconds() * 0.9))
@@ -164,8 +170,8 @@ class OutsideCalls:
         except Exception as error:
             log.exception("an outside call broke", extra={"table": self.table, "row": str(row["id"])})
             answer = Unknown(type(error).__name__)
-        telemetry.OUTSIDE_SECONDS.labels(self.uow.service, self.table).observe(time.monotonic() - began)
-        telemetry.OUTSIDE_ANSWERS.labels(self.uow.service, self.table, type(answer).__name__.lower()).inc()
+        telemetry.OUTSIDE_SECONDS.labels(self.uow.service, self.name).observe(time.monotonic() - began)
+        telemetry.OUTSIDE_ANSWERS.labels(self.uow.service, self.name, type(answer).__name__.lower()).inc()
         return answer
 
     async def _settle(self, claimed: Row, answer: Answer) -> None:
@@ -224,9 +230,11 @@ class OutsideCalls:
         if time.monotonic() - self._measured < MEASURE_EVERY:
             return
         self._measured = time.monotonic()
-        counts = {row["call_state"]: row["n"] for row in await self.uow.fetch(_COUNT.format(table=self.table))}
+        counts = {
+            row["call_state"]: row["n"] for row in await self.uow.fetch(_COUNT.format(table=self.table, only=self.only))
+        }
         for state in (CallState.DUE, CallState.CLAIMED, CallState.UNKNOWN, CallState.REFUSED):
-            telemetry.OUTSIDE_ROWS.labels(self.uow.service, self.table, state).set(counts.get(state, 0))
+            telemetry.OUTSIDE_ROWS.labels(self.uow.service, self.name, state).set(counts.get(state, 0))
 
     def _cause(self) -> Cause:
         return Cause(f"system:{self.uow.service}")
@@ -234,7 +242,7 @@ class OutsideCalls:
 
 _CLAIM = """
 WITH picked AS MATERIALIZED (
-    SELECT id FROM {{table}} WHERE {which} ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
+    SELECT id FROM {{table}} WHERE {{only}} AND {which} ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
 )
 UPDATE {{table}} t SET {state} claim = $1, claimed_until = clock_timestamp() + $2, attempts = attempts + 1
 FROM picked WHERE t.id = picked.id RETURNING t.*
@@ -242,7 +250,7 @@ FROM picked WHERE t.id = picked.id RETURNING t.*
 _CLAIM_DUE = _CLAIM.format(which="call_state = 'due' AND due_at <= now()", state="call_state = 'claimed',")
 _CLAIM_UNKNOWN = _CLAIM.format(which="call_state = 'unknown' AND due_at <= now() AND claim IS NULL", state="")
 _EXPIRED = "call_state IN ('claimed', 'unknown') AND claimed_until < now()"
-_OVERSLEPT = f"SELECT id FROM {{table}} WHERE {_EXPIRED} LIMIT $1"  # noqa: S608 - constants
+_OVERSLEPT = f"SELECT id FROM {{table}} WHERE {{only}} AND {_EXPIRED} LIMIT $1"  # noqa: S608 - constants
 _STILL_OVERSLEPT = f"SELECT * FROM {{table}} WHERE id = $1 AND {_EXPIRED} FOR UPDATE"  # noqa: S608 - constants
 _OURS = "SELECT * FROM {table} WHERE id = $1 AND claim = $2 FOR UPDATE"
 _WRITE = """
@@ -251,5 +259,6 @@ UPDATE {table} SET call_state = $2, due_at = now() + $3, last_error = $4, absent
 WHERE id = $1 RETURNING due_at, call_since
 """
 _COUNT = """
-SELECT call_state, count(*) AS n FROM {table} WHERE call_state IN ('due', 'claimed', 'unknown', 'refused') GROUP BY 1
+SELECT call_state, count(*) AS n FROM {table}
+WHERE {only} AND call_state IN ('due', 'claimed', 'unknown', 'refused') GROUP BY 1
 """

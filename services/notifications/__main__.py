@@ -8,12 +8,15 @@ from libs.service.main import main
 from libs.service.service import Context, Service
 from services.notifications import routes
 from services.notifications.consumers import consumer
+from services.notifications.handlers import told
 from services.notifications.sender import Sender
 from services.notifications.settings import Settings
 
 
 def loops(context: Context[Settings]) -> Sequence[Loop]:
-    """What speaks with the mail server."""
+    """What speaks with the mail server; what consumers are told by the settings is told here."""
+    told.tracking_url = context.settings.public_tracking_url or None
+    told.sms = context.settings.sms != "off"
     return Sender(context.uow, context.settings).calls.loops()
 
 

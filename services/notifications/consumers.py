@@ -3,7 +3,9 @@
 from uuid import UUID
 
 from libs.contracts import orders
+from libs.contracts.customers import CustomerChanged
 from libs.contracts.payments import PaymentPending
+from libs.contracts.statuses import StatusChanged
 from libs.events.consumer import Consumer
 from libs.events.transaction import Transaction
 from libs.service import keys
@@ -31,6 +33,8 @@ keys.register(consumer)
     orders.OrderDelivered,
     orders.OrderReturned,
     orders.OrderCompleted,
+    orders.OrderOverdue,
+    StatusChanged,
 )
 async def order_said(tx: Transaction, event: orders.OrderFact) -> None:
     """Write what the fact asks for; any of them tells of the order."""
@@ -41,6 +45,12 @@ async def order_said(tx: Transaction, event: orders.OrderFact) -> None:
 async def payment_pending(tx: Transaction, event: PaymentPending) -> None:
     """Tell how to pay."""
     await handlers.payment_said(tx, event, _fact(tx))
+
+
+@consumer.on(CustomerChanged)
+async def customer_changed(tx: Transaction, event: CustomerChanged) -> None:
+    """Know how a customer wants to be told."""
+    await handlers.customer_said(tx, event)
 
 
 @consumer.on(orders.ChannelChanged)

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from services.notifications.domain import address_of, message_id
+from services.notifications.figures import one_line
 from services.notifications.store import Row
-from services.notifications.wording import one_line
 
 LINE = 78  # characters of a mail's line
 _CODED = "Content-Transfer-Encoding: quoted-printable\r\n"

@@ -89,7 +89,7 @@ class Sender:
                 await tx.emit(store.MessageRow(row["id"]), fact)
             case Failed(reason):
                 version = await store.changed(tx, row["id"])
-                await handlers.failed(tx, row["id"], row["order_id"], row["kind"], version, reason)
+                await handlers.failed(tx, row["id"], row["order_id"], row["kind"], MAIL, version, reason)
             case Unknown():
                 await store.changed(tx, row["id"], doubts=1)
 

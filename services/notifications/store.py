@@ -1,17 +1,23 @@
-"""Every statement of notifications."""
+"""Every statement about messages, and about what is known of channels, orders and customers."""
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 from uuid import UUID
 
+from libs.contracts.customers import CustomerChanged
 from libs.contracts.orders import ChannelChanged, OrderFact
 from libs.events.contract import Event
 from libs.events.transaction import Transaction
+from libs.service.due import CallState
+from services.notifications.domain import Known, OwnText
 
 Row = dict[str, Any]
-_SHOWN = """id, version, order_id, kind, recipient, language, subject, call_state, due_at, attempts, last_error, doubts,
-    resend_of, cause, created_at, sent_at"""
+BOUNCED = "bounced"
+"""Why nothing is sent to an address that was refused for good before."""
+_SHOWN = """id, version, order_id, kind, by, recipient, recipient_hash, language, subject, call_state, due_at, attempts,
+    last_error, doubts, parts, resend_of, resent_by, cause, created_at, sent_at, bounced_at"""
 
 
 class MessageRow:
@@ -24,22 +30,33 @@ class MessageRow:
         self.id = message_id
 
 
-async def add_message(tx: Transaction, row: Row) -> bool:
-    """Keep a message, unless one of this cause, kind and recipient is there; whether it is new."""
-    names = ", ".join(row)
-    places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
-    added = await tx.sql.fetchval(
-        f"INSERT INTO message ({names}) VALUES ({places}) ON CONFLICT (cause, kind, recipient) DO NOTHING RETURNING id",  # noqa: S608 - names of our own
-        *row.values(),
+async def add_message(tx: Transaction, row: Row) -> Row | None:
+    """Keep a message, unless one of this cause, kind and recipient is there; its state and error when it is new.
+
+    It is `failed` at once where it is given as such, or where its recipient has bounced.
+    """
+    given = {"call_state": CallState.DUE, "last_error": None} | row
+    names = list(given)
+    places = {name: f"${number}" for number, name in enumerate(names, 1)}
+    bounced = f"EXISTS (SELECT FROM bounced_address WHERE address_hash = {places['recipient_hash']})"
+    places["call_state"] = f"CASE WHEN {bounced} THEN 'failed' ELSE {places['call_state']} END"
+    places["last_error"] = f"CASE WHEN {bounced} THEN '{BOUNCED}' ELSE {places['last_error']} END"
+    added = await tx.sql.fetchrow(
+        f"""INSERT INTO message ({", ".join(names)}) VALUES ({", ".join(places.values())})
+            ON CONFLICT (cause, kind, recipient) DO NOTHING RETURNING call_state, last_error""",  # noqa: S608 - names of our own
+        *given.values(),
     )
-    return added is not None
+    return dict(added) if added else None
 
 
-async def sent(tx: Transaction, message_id: UUID) -> int:
-    """Note that the mail server took it; the new version."""
+async def sent(tx: Transaction, message_id: UUID, provider_id: str | None = None) -> int:
+    """Note that the mail server or gateway took it; the new version."""
     return int(
         await tx.sql.fetchval(
-            "UPDATE message SET sent_at = now(), version = version + 1 WHERE id = $1 RETURNING version", message_id
+            """UPDATE message SET sent_at = now(), provider_id = $2, version = version + 1
+               WHERE id = $1 RETURNING version""",
+            message_id,
+            provider_id,
         )
     )
 
@@ -97,16 +114,57 @@ async def learn_channel(tx: Transaction, event: ChannelChanged) -> bool:
     return code is not None
 
 
-async def channel(tx: Transaction, code: str) -> ChannelChanged | None:
-    """A channel as it is known; None when nobody has told of it.
+async def known(tx: Transaction, code: str, customer: UUID | None, kinds: Sequence[str]) -> Known | None:
+    """What decides about letters of these kinds in a channel to a customer; None when nobody has told of the channel.
 
     Then its row is made and locked, so that whoever tells of it now waits for us and finds what waits for it.
     """
-    fact = await tx.sql.fetchval("SELECT fact FROM known_channel WHERE code = $1", code)
+    found = await tx.sql.fetchrow(_KNOWN, code, customer, list(kinds))
+    fact = found["channel"]
     if fact is None:
         await tx.sql.execute("INSERT INTO known_channel (code, version) VALUES ($1, 0) ON CONFLICT DO NOTHING", code)
         fact = await tx.sql.fetchval("SELECT fact FROM known_channel WHERE code = $1 FOR UPDATE", code)
-    return _channel(fact) if fact else None
+    if not fact:
+        return None
+    settings = json.loads(found["settings"])
+    wish = json.loads(found["customer"] or "{}")
+    return Known(
+        _channel(fact),
+        switches=settings["switches"],
+        alert_holds=frozenset(settings["alert_holds"]),
+        sms=settings["sms"],
+        sms_plain=settings["sms_plain"],
+        own={
+            (each["kind"], each["language"]): OwnText(each["subject"], each["text"], each["sms"])
+            for each in json.loads(found["own"] or "[]")
+        },
+        **{name: wish[name] for name in ("language", "by_mail", "by_sms") if name in wish},
+    )
+
+
+_KNOWN = """
+SELECT (SELECT fact FROM known_channel WHERE code = $1) AS channel,
+       (SELECT row_to_json(s)::text FROM message_settings s) AS settings,
+       (SELECT row_to_json(c)::text FROM known_customer c WHERE id = $2::uuid) AS customer,
+       (SELECT json_agg(t)::text FROM (
+            SELECT kind, language, subject, text, sms FROM message_template WHERE kind = ANY($3::text[])
+        ) t) AS own
+"""
+
+
+async def learn_customer(tx: Transaction, event: CustomerChanged) -> None:
+    """Keep how a customer wants to be told, where this is newer."""
+    await tx.sql.execute(
+        """INSERT INTO known_customer AS k (id, version, language, by_mail, by_sms) VALUES ($1, $2, $3, $4, $5)
+           ON CONFLICT (id) DO UPDATE SET version = excluded.version, language = excluded.language,
+               by_mail = excluded.by_mail, by_sms = excluded.by_sms
+           WHERE k.version < excluded.version""",
+        event.id,
+        event.version,
+        event.language,
+        event.by_mail,
+        event.by_sms,
+    )
 
 
 @lru_cache(64)
@@ -121,11 +179,12 @@ async def learn_order(tx: Transaction, event: OrderFact) -> bool:
     return bool(
         await tx.sql.fetchval(
             """WITH kept AS (
-                   INSERT INTO known_order AS k (id, version, number, channel, language, historic, email, name)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                   INSERT INTO known_order AS k
+                       (id, version, number, channel, language, historic, email, name, customer_id)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                    ON CONFLICT (id) DO UPDATE SET version = excluded.version, number = excluded.number,
                        channel = excluded.channel, language = excluded.language, historic = excluded.historic,
-                       email = excluded.email, name = excluded.name
+                       email = excluded.email, name = excluded.name, customer_id = excluded.customer_id
                    WHERE k.version < excluded.version
                )
                SELECT NOT EXISTS (SELECT FROM known_order WHERE id = $1 AND version > 0)""",  # who knew it did not wait
@@ -137,6 +196,7 @@ async def learn_order(tx: Transaction, event: OrderFact) -> bool:
             order.historic,
             person.email if person else None,
             (person.name or company) if person else None,
+            order.customer_id,
         )
     )
 

@@ -1,10 +1,11 @@
 """The tables as SQLModel sees them: messages, what is known of channels and orders, and facts that wait for those."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -37,6 +38,12 @@ class Message(Table, DueColumns, table=True):
     doubts: int = 0  # sends whose outcome nobody knows: that many copies may exist besides
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
     sent_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    by: str = "mail"  # or sms: then there is no subject and no html
+    recipient_hash: str | None = None  # of the address in its plainest form; what bounces is known by it
+    parts: int | None = None  # of an SMS
+    provider_id: str | None = None  # the gateway's name for an SMS
+    resent_by: str | None = None  # who wished it sent again
+    bounced_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 class KnownChannel(Table, table=True):
@@ -62,6 +69,59 @@ class KnownOrder(Table, table=True):
     historic: bool = False
     email: str | None = None
     name: str | None = None
+    customer_id: UUID | None = None
+
+
+class KnownCustomer(Table, table=True):
+    """How a customer wants to be told, newest state."""
+
+    __tablename__ = "known_customer"
+
+    id: UUID = Field(primary_key=True)
+    version: int = Field(sa_type=BigInteger)
+    language: str | None = None
+    by_mail: bool
+    by_sms: bool
+
+
+class BouncedAddress(Table, table=True):
+    """An address that nothing is sent to any more, by its hash alone."""
+
+    __tablename__ = "bounced_address"
+
+    address_hash: str = Field(primary_key=True)
+    kind: str
+    reason: str
+    reported_by: str
+    bounced_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class MessageSettings(Table, table=True):
+    """What the shop has switched on and off; one row."""
+
+    __tablename__ = "message_settings"
+
+    single: bool = Field(default=True, primary_key=True)
+    version: int = Field(default=1, sa_type=BigInteger)
+    switches: dict[str, Any] = Field(sa_type=JSONB)
+    alert_holds: list[str] = Field(sa_type=JSONB)
+    sms: bool = True
+    sms_plain: bool = False
+
+
+class MessageTemplate(Table, table=True):
+    """The shop's own text of a kind of message in a language."""
+
+    __tablename__ = "message_template"
+
+    kind: str = Field(primary_key=True)
+    language: str = Field(primary_key=True)
+    version: int = Field(default=1, sa_type=BigInteger)
+    subject: str
+    text: str
+    sms: str | None = None
+    changed_by: str
+    changed_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
 class WaitingFact(Table, table=True):

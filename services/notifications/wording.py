@@ -1,113 +1,36 @@
-"""What a letter says in figures, dates and places, as readers of its language write them."""
+"""What a letter about an order may show, and what the variables of the shop's own texts stand for."""
 
-import json
-import re
-from datetime import datetime
-from decimal import Decimal
-from functools import cache, lru_cache
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from urllib.parse import quote
 
-from babel import Locale
-from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal
-
-from libs.contracts.common import Address, Money, Person, PickupPoint
+from libs.contracts.common import Person, PickupPoint
 from libs.contracts.orders import (
     ChannelChanged,
     LineSnapshot,
     OrderCancelled,
     OrderFact,
+    OrderHeld,
+    OrderOverdue,
     OrderShipped,
     OrderSnapshot,
     PaymentAxis,
 )
 from libs.contracts.payments import PaymentSnapshot
+from services.notifications.figures import Values, day, link, money, one_line, place, quantity, words
 
-TEMPLATES = Path(__file__).parent / "templates"
-UNITS_UNSAID = frozenset({"", "pcs", "pc", "buc", "pz", "ea"})
 PAID = frozenset({PaymentAxis.RECEIVED, PaymentAxis.AUTHORIZED})
-NO_BREAK = "\u00a0\u202f"
-LOCALES = {"en": "en_GB"}  # where a language alone would mean another country's habits
-_CODE = re.compile(r"([A-Z]{3})(?=\d)")
-Values = dict[str, Any]
 
 
-def _locale(language: str) -> str:
-    return LOCALES.get(language, language)
-
-
-@cache
-def words(language: str) -> Values:
-    """The fixed words of a language."""
-    found: Values = json.loads((TEMPLATES / f"words.{language}.json").read_text(encoding="utf-8"))
-    return found
-
-
-def one_line(text: str) -> str:
-    """The text without control characters and line breaks, blanks drawn together, no-break spaces kept."""
-    plain = text
-    if not text.isprintable():
-        plain = "".join(c if c.isprintable() or c in NO_BREAK else " " for c in text)
-    return " ".join(part for part in plain.split(" ") if part)
-
-
-@lru_cache(maxsize=4096)
-def money(amount: Money, language: str) -> str:
-    """As a reader of that language writes an amount."""
-    decimals = Decimal(amount.amount)
-    text = format_currency(decimals, amount.currency, locale=_locale(language), decimal_quantization=False)
-    return _CODE.sub("\\1\u00a0", text)
-
-
-@lru_cache(maxsize=4096)
-def quantity(thousandths: int, language: str, unit: str = "") -> str:
-    """As a reader of that language writes a quantity; a unit only where it is not pieces."""
-    number = format_decimal(Decimal(thousandths).scaleb(-3), locale=_locale(language))
-    return number if unit.lower() in UNITS_UNSAID else f"{number} {unit}"
-
-
-def day(moment: datetime, zone: str, language: str, *, time: bool = False) -> str:
-    """The date (and time) of a moment where the shop is."""
-    try:
-        local = moment.astimezone(ZoneInfo(zone))
-    except (KeyError, ValueError, OSError):
-        local = moment
-    if time:
-        return str(format_datetime(local, "d MMMM y, HH:mm", locale=_locale(language)))
-    return str(format_date(local, "long", locale=_locale(language)))
-
-
-def place(address: Address, name: str | None, language: str) -> list[str]:
-    """An address, line by line, as it stands on a parcel."""
-    country = Locale.parse(_locale(language)).territories.get(address.country.upper(), address.country)
-    town = " ".join(part for part in (address.postal_code, address.city) if part)
-    where = ", ".join(part for part in (town, address.region) if part)
-    lines = [address.name or name or "", address.street, where, country, address.phone or ""]
-    return [line for line in map(one_line, lines) if line]
-
-
-def link(url: str | None) -> str | None:
-    """The address when it leads to a web page; None for anything else, so that a mail can do no harm."""
-    if not url:
-        return None
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    fine = parts.scheme in ("http", "https") and parts.hostname and url.isprintable() and " " not in url
-    return url if fine else None
-
-
-def values_of(event: OrderFact, channel: ChannelChanged, language: str) -> Values:
-    """Everything a letter about an order fact may show."""
+def values_of(event: OrderFact, channel: ChannelChanged, language: str, base: str | None = None) -> Values:
+    """Everything a letter about an order fact may show; `base` is where links to an order's history begin."""
     order, person = event.order, event.person or Person()
+    follow = follow_link(channel, person, base)
     said = _shop(channel, language) | _figures(order, language) | _people(order, person, language)
+    said |= _alert(event, channel, language)
     return (
         said
         | {
+            "follow": follow,
+            "variables": _variables(event, channel, language, follow or ""),
             "number": one_line(order.number),
             "placed_on": day(order.placed_at, channel.time_zone, language),
             "payment_kind": str(order.payment_kind or ""),
@@ -126,7 +49,9 @@ def transfer_values(payment: PaymentSnapshot, number: str, name: str, channel: C
     """Everything a letter about a transfer may show."""
     due = payment.amount - payment.received if payment.received.currency == payment.amount.currency else payment.amount
     until = day(payment.expires_at, channel.time_zone, language, time=True) if payment.expires_at else ""
+    variables = {"order_number": one_line(number), "customer_name": one_line(name), "total": money(due, language)}
     return _shop(channel, language) | {
+        "variables": variables | {"shop": one_line(channel.name)},
         "number": one_line(number),
         "name": one_line(name),
         "to_pay": money(due, language),
@@ -134,6 +59,45 @@ def transfer_values(payment: PaymentSnapshot, number: str, name: str, channel: C
         "reference": one_line(payment.reference or ""),
         "until": until,
     }
+
+
+def follow_link(channel: ChannelChanged, person: Person, base: str | None) -> str | None:
+    """Where the customer follows the order: only where the channel publishes histories and the order has a token."""
+    begins = channel.tracking_url or base
+    if not (channel.history_published and person.tracking and begins):
+        return None
+    return link(f"{begins.rstrip('/')}/t/{quote(person.tracking, safe='')}")
+
+
+def _variables(event: OrderFact, channel: ChannelChanged, language: str, follow: str) -> dict[str, str]:
+    """What each variable of `libs.service.texts` stands for; none of them goes over a line but the comment."""
+    order, person = event.order, event.person or Person()
+    parcels = _parcels(event, language)["parcels"]
+    due = order.due_on_delivery
+    return {
+        "order_number": one_line(order.number),
+        "customer_name": one_line(person.name or (person.company.name if person.company else "") or ""),
+        "total": money(order.total, language),
+        "due_on_delivery": money(due, language) if due else "",
+        "placed_on": day(order.placed_at, channel.time_zone, language),
+        "tracking_link": follow,
+        "awb": ", ".join(parcel["awb"] for parcel in parcels),
+        "courier_link": next((parcel["link"] for parcel in parcels if parcel["link"]), ""),
+        "shop": one_line(channel.name) or one_line(channel.code),
+        "comment": (person.comment or "").strip(),
+    }
+
+
+def _alert(event: OrderFact, channel: ChannelChanged, language: str) -> Values:
+    said = words(language)
+    late = str(event.kind) if isinstance(event, OrderOverdue) else ""
+    hold = str(event.kind) if isinstance(event, OrderHeld) else ""
+    rows = []
+    if isinstance(event, OrderOverdue):
+        rows.append((said["deadline"], day(event.due_at, channel.time_zone, language, time=True)))
+    if isinstance(event, OrderHeld):
+        rows.append((said["reason"], one_line(event.reason)))
+    return {"late": late, "hold": hold, "alert": rows}
 
 
 def _shop(channel: ChannelChanged, language: str) -> Values:

@@ -16,6 +16,8 @@ from libs.contracts.orders import (
     OrderCancelled,
     OrderCreated,
     OrderFact,
+    OrderHeld,
+    OrderOverdue,
     OrderPaid,
     OrderReserved,
     OrderShipped,
@@ -23,10 +25,10 @@ from libs.contracts.orders import (
     PaymentKind,
 )
 from libs.events.transaction import new_id
-from services.notifications import domain, wording
-from services.notifications.domain import KINDS, LANGUAGES, Shows
+from services.notifications import domain, figures, wording
+from services.notifications.domain import KINDS, LANGUAGES, Known, Shows
 from services.notifications.rendering import Written, written
-from tests.unit.notifications.letters import ANA, a_channel, a_line, a_locker, a_transfer, an_awb, an_order, lei
+from tests.unit.notifications.letters import ANA, PLACED, a_channel, a_line, a_locker, a_transfer, an_awb, an_order, lei
 
 
 class Page(HTMLParser):
@@ -60,6 +62,10 @@ def event_for(kind: str, **order: Any) -> OrderFact:
     snapshot = an_order(awbs=(an_awb(new_id()),), **order)
     if kind == "cancelled":
         return OrderCancelled(order=snapshot, person=ANA, reason=CancelReason.CUSTOMER, give_back=GiveBack.ALL)
+    if kind == "overdue":
+        return OrderOverdue(order=snapshot, person=ANA, kind="payment", due_at=PLACED)
+    if kind == "held":
+        return OrderHeld(order=snapshot, person=ANA, kind="loss", reason="-3.00 RON")
     return OrderPaid(order=snapshot, person=ANA)
 
 
@@ -177,7 +183,7 @@ def test_the_language_falls_back_by_its_prefix_then_the_channels_then_english(
 
 def test_who_is_written_to() -> None:
     def wanted(event: OrderFact, **channel: Any) -> list[tuple[str, str, str]]:
-        found = domain.letters(event, new_id(), a_channel(**channel))
+        found = domain.letters(event, new_id(), Known(a_channel(**channel)))
         return [(each.kind.name, each.recipient, each.language) for each in found]
 
     created = OrderCreated(order=an_order(language="fr-FR"), person=ANA)
@@ -207,7 +213,7 @@ def test_only_an_open_transfer_with_a_reference_asks_for_a_letter() -> None:
      (Money(500, "JPY"), "en", "JP¥500"), (Money(1234, "KWD"), "en", "KWD 1.234")],
 )  # fmt: skip
 def test_money_is_written_as_its_readers_write_it_and_exactly(money: Money, language: str, text: str) -> None:
-    assert re.sub("[\u00a0\u202f]", " ", wording.money(money, language)) == text
+    assert re.sub("[\u00a0\u202f]", " ", figures.money(money, language)) == text
 
 
 ANYTHING = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -225,10 +231,10 @@ def test_no_text_of_a_customer_becomes_markup_or_a_second_line(name: str, street
     order = an_order(lines=(a_line(article),), number=f"RO {name}")
     found = letter(OrderCreated(order=order, person=person), "acknowledged")
     usual = letter(OrderCreated(order=an_order(), person=ANA), "acknowledged")
-    assert found.subject.isprintable() or set(found.subject) & set(wording.NO_BREAK)
+    assert found.subject.isprintable() or set(found.subject) & set(figures.NO_BREAK)
     assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", found.subject)
     assert set(Page(found.html).elements) <= set(Page(usual.html).elements)
     assert Page(found.html).elements.count("a") == Page(usual.html).elements.count("a")
-    shown = wording.one_line(article)
+    shown = figures.one_line(article)
     assert f"× {shown} (MUG-01)" in found.text or not shown
     assert " ".join(shown.split()) in " ".join(Page(found.html).seen.split()) or not shown
