@@ -139,6 +139,7 @@ TOPICS: tuple[Topic, ...] = (
 
 DEVELOPMENT = (  # settings that make a person wait less, and links that lead here
     ("ORDERS_PUBLIC_TRACKING_URL", "{orders}"),
+    ("NOTIFICATIONS_PUBLIC_TRACKING_URL", "{orders}"),
     ("SHIPPING_PUBLIC_URL", "{shipping}"),
     ("SHIPPING_POLL_EVERY", "PT2S"),
     ("SHIPPING_POLL_ROUND", "PT1S"),
