@@ -116,7 +116,7 @@ TOPICS: tuple[Topic, ...] = (
         *("stock.reserved", "stock.waiting", "stock.rejected", "stock.released", "stock.deducted"),
     ),
     *_facts("inventory", (), "stock.changed", "availability.published"),
-    *_facts("inventory", (), "item.changed", compacted=True),
+    *_facts("inventory", ("orders",), "item.changed", compacted=True),
     *_facts(
         "payments",
         ("orders",),

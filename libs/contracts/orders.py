@@ -285,6 +285,7 @@ class OrderReleased(OrderFact):
 
     topic: ClassVar[str] = "order.released"
     kind: known(HoldKind)  # type: ignore[valid-type]
+    reason: str | None = None  # why a person lifted it, where one was given
 
 
 class OrderPaid(OrderFact):

@@ -15,7 +15,7 @@ from libs.service import idempotency, telemetry
 from libs.service.access import Access
 from libs.service.auth import PUBLIC, Principal
 from libs.service.logs import correlation
-from libs.service.problems import Forbidden, Invalid, Stale, TooMany, Unauthenticated
+from libs.service.problems import Forbidden, Invalid, Problem, Stale, TooMany, Unauthenticated, rendered
 from libs.service.service import Context
 
 MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -132,6 +132,11 @@ class Call:
         answer = self._kept = Response(content, status, found, media_type=kind)
         if told_once is not None:
             self._kept = Response(to_json(from_json(content) | {told_once: ""}), status, found, media_type=kind)
+        return answer
+
+    def refuse(self, problem: Problem) -> Response:
+        """A refusal as a command's answer: what the command has done up to here stays done."""
+        answer = self._kept = rendered(problem, self.request.url.path)
         return answer
 
 

@@ -29,9 +29,18 @@ OPERATOR = READS | {
     "notifications:write",
     "sync:read",
 }
-MANAGER = OPERATOR | {"payments:refund", "settings:write", "keys:write", "profit:read", "audit:read"}
+MANAGER = OPERATOR | {
+    "payments:refund",
+    "settings:write",
+    "keys:write",
+    "profit:read",
+    "profit:override",
+    "costs:write",
+    "audit:read",
+}
 ERP = frozenset(
     {
+        "costs:write",
         "orders:read",
         "orders:import",
         "orders:place",

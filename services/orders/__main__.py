@@ -16,6 +16,8 @@ from services.orders.desk.following import routes as following
 from services.orders.lifecycle import deadlines
 from services.orders.lifecycle import routes as lifecycle
 from services.orders.placing import routes as placing
+from services.orders.profit import routes as profit
+from services.orders.profit import settings_routes as profit_settings
 from services.orders.settings import Settings
 from services.orders.statuses import definition_routes, process_routes
 
@@ -35,6 +37,8 @@ service = Service(
         following.router,
         public.router,
         lifecycle.router,
+        profit.router,
+        profit_settings.router,
         customers.router,
         channels.router,
         process_routes.router,

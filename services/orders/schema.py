@@ -5,9 +5,10 @@ from services.orders.channels import tables as channels
 from services.orders.customers import tables as customers
 from services.orders.lifecycle import tables as lifecycle
 from services.orders.placing import tables as placing
+from services.orders.profit import tables as profit
 from services.orders.statuses import tables as statuses
 
-TABLES = (channels, customers, lifecycle, placing, statuses)
+TABLES = (channels, customers, lifecycle, placing, profit, statuses)
 """The modules that fill the metadata."""
 
 __all__ = ["TABLES", "metadata"]

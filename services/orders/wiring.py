@@ -2,13 +2,8 @@
 
 from libs.events.transaction import Transaction
 from services.orders.lifecycle.change import Change
-from services.orders.lifecycle.domain import Judged
 from services.orders.lifecycle.rooms import Rooms, wire
-
-
-async def judge(_: Transaction, change: Change) -> None:
-    """Nothing is known of costs yet."""
-    change.order.judged = Judged.FINE
+from services.orders.profit.handlers import judge
 
 
 async def listens(_: Transaction, __: str) -> bool:

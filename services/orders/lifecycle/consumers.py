@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from libs.contracts.common import CostRecorded, WorkCleared, WorkStuck
+from libs.contracts.common import WorkCleared, WorkStuck
 from libs.contracts.inventory import (
     StockDeducted,
     StockFact,
@@ -93,12 +93,6 @@ async def message(tx: Transaction, fact: MessageFact) -> None:
         await handlers.note(tx, fact, fact.order_id, detail)
 
 
-async def cost(tx: Transaction, fact: CostRecorded) -> None:
-    """An order cost something."""
-    detail = {"kind": str(fact.kind), "amount": fact.amount.wire(), "actual": fact.actual, "source": fact.source}
-    await handlers.note(tx, fact, fact.order_id, detail)
-
-
 async def work(tx: Transaction, fact: WorkStuck | WorkCleared) -> None:
     """Something that concerns an order stands still, or moves again."""
     await handlers.learn_work(tx, fact)
@@ -110,6 +104,5 @@ def register(consumer: Consumer) -> None:
     consumer.on(*PAYMENT)(payment)
     consumer.on(*SHIPMENT)(shipment)
     consumer.on(NotificationSent, NotificationFailed)(message)
-    consumer.on(CostRecorded)(cost)
     consumer.on(WorkStuck)(work)
     consumer.on(WorkCleared)(work)

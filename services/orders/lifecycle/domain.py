@@ -32,6 +32,8 @@ from services.orders.lifecycle.axes import MOVED, Heard
 from services.orders.lifecycle.lines import Hold, Line
 
 F = TypeVar("F", bound=OrderFact)
+BY = "system:orders"
+"""Who acts where no person does."""
 NAME_TOLD = 80  # characters of a line's name in a fact
 GOODS_ARE_SAFE = frozenset({StockAxis.RESERVED, StockAxis.DEDUCTED, StockAxis.NONE})
 MONEY_IS_HERE = frozenset({PaymentAxis.RECEIVED, PaymentAxis.AUTHORIZED})
@@ -98,6 +100,7 @@ class Order:
     heard: Heard = field(default_factory=Heard)
     said: list[OrderFact] = field(default_factory=list)
     judged: Judged | None = None  # asked anew each time that it could complete; never stored
+    stopped_at_loss: bool = False  # just now, instead of completing; never stored
 
     @property
     def wanted(self) -> dict[UUID, int]:
@@ -133,6 +136,12 @@ class Order:
         self.said.append(fact)
         return fact
 
+    @property
+    def may_lose(self) -> bool:
+        """Whether a person has said, in this round, that it may complete at a loss."""
+        said = [hold for hold in self.holds if hold.kind is HoldKind.LOSS and hold.lifted_by not in {None, BY}]
+        return any(hold.about.split(",")[0] == f"round {self.round}" for hold in said)
+
     def hold(
         self,
         kind: HoldKind,
@@ -147,13 +156,13 @@ class Order:
         self.holds.append(Hold(new_id(), kind, about, reason, now, by, fields or []))
         self.say(OrderHeld, kind=kind, reason=reason)
 
-    def release(self, kind: HoldKind, *, now: datetime, by: str) -> bool:
+    def release(self, kind: HoldKind, *, now: datetime, by: str, reason: str | None = None) -> bool:
         """Lift every standing hold of a kind, and say so; whether there was any."""
         lifted = [hold for hold in self.standing if hold.kind is kind]
         for hold in lifted:
             hold.lifted_at, hold.lifted_by = now, by
         if lifted:
-            self.say(OrderReleased, kind=kind)
+            self.say(OrderReleased, kind=kind, reason=reason)
         return bool(lifted)
 
     def snapshot(self) -> OrderSnapshot:

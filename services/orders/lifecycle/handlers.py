@@ -44,6 +44,12 @@ class NotConfirmed(Conflict):
     slug = "not-confirmed"
 
 
+class AtALoss(Conflict):
+    """It would complete at a loss: it is held for that now, and may be overridden with a reason."""
+
+    slug = "at-a-loss"
+
+
 class NotHeld(Conflict):
     """No such hold stands."""
 

@@ -12,7 +12,7 @@ from libs.service.call import Body, Call, needs
 from libs.service.problems import Conflict, NotFound, Stale, documented
 from services.orders.lifecycle import handlers
 from services.orders.lifecycle.domain import Order
-from services.orders.lifecycle.handlers import NotCancellable, NotConfirmed, NotHeld
+from services.orders.lifecycle.handlers import AtALoss, NotCancellable, NotConfirmed, NotHeld
 from services.orders.lifecycle.out import SummaryOut
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"])
@@ -55,6 +55,8 @@ class ReleaseIn(Body):
 
 
 def _answer(call: Call, order: Order, status: int = 200) -> Response:
+    if order.stopped_at_loss:
+        return call.refuse(AtALoss(headers={"ETag": f'"{order.version}"'}))
     return call.answer(SummaryOut.of_order(order), status=status, etag=order.version)
 
 
@@ -81,7 +83,7 @@ async def hold(order_id: UUID, body: HoldIn, call: Writes) -> Response:
         return _answer(call, order)
 
 
-@router.post("/release-hold", response_model=SummaryOut, responses=documented(NotFound, NotHeld, Stale))
+@router.post("/release-hold", response_model=SummaryOut, responses=documented(NotFound, NotHeld, AtALoss, Stale))
 async def release(order_id: UUID, body: ReleaseIn, call: Writes) -> Response:
     """Lift every hold of a kind; the order goes on where nothing else holds it."""
     async with call.uow() as tx:

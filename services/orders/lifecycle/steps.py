@@ -109,8 +109,7 @@ def _when_judged(order: Order) -> Step:
     """It may complete, unless that loses money and nobody has said that it may all the same."""
     if order.judged is None:
         return Step.JUDGE
-    lossy = order.judged is Judged.LOSS and not order.held_about(HoldKind.LOSS, round_of(order))
-    return Step.HOLD_LOSS if lossy else Step.COMPLETE
+    return Step.HOLD_LOSS if order.judged is Judged.LOSS and not order.may_lose else Step.COMPLETE
 
 
 def _answered(order: Order) -> Step:

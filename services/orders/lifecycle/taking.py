@@ -22,10 +22,8 @@ from libs.contracts.orders import (
 )
 from libs.contracts.shipping import ShipmentState
 from services.orders.lifecycle.axes import MOVED
-from services.orders.lifecycle.domain import MONEY_IS_SAFE, Order
+from services.orders.lifecycle.domain import BY, MONEY_IS_SAFE, Order
 from services.orders.lifecycle.steps import Step, contradiction, lost, next_step, round_of, untold
-
-BY = "system:orders"
 
 
 def take(order: Order, step: Step, now: datetime, ask_again: timedelta) -> None:
@@ -155,8 +153,11 @@ def _pay(order: Order, *_: object) -> None:
 
 
 def _hold_loss(order: Order, now: datetime, _: timedelta) -> None:
-    # Undone by a person who overrides it: of one round it is asked once.
-    order.hold(HoldKind.LOSS, round_of(order), "completing it loses money", now=now, by=BY)
+    # Undone by a person who overrides it, which is asked once a round, or by itself once the costs are put right.
+    asked = sum(hold.kind is HoldKind.LOSS for hold in order.holds)
+    about = f"{round_of(order)}, {asked + 1}" if asked else round_of(order)
+    order.hold(HoldKind.LOSS, about, "completing it loses money", now=now, by=BY)
+    order.stopped_at_loss = True
 
 
 def _complete(order: Order, *_: object) -> None:
