@@ -1,8 +1,8 @@
 """One database, opened as transactions that can emit: the effect and the facts that follow from it commit together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from uuid import UUID
@@ -88,6 +88,15 @@ class Transaction:
         """Send what the session holds to the database."""
         if self._session is not None:
             await self._session.flush()
+
+    @contextmanager
+    def acting(self, cause: Cause) -> Iterator[None]:
+        """Let what is emitted inside the block be because of `cause`."""
+        before, self.cause = self.cause, cause
+        try:
+            yield
+        finally:
+            self.cause = before
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Run `call` once the commit is certain: to wake a loop, never to do work."""

@@ -6,9 +6,10 @@ from services.orders.customers import tables as customers
 from services.orders.lifecycle import tables as lifecycle
 from services.orders.placing import tables as placing
 from services.orders.profit import tables as profit
+from services.orders.statuses import entry_tables as entries
 from services.orders.statuses import tables as statuses
 
-TABLES = (channels, customers, lifecycle, placing, profit, statuses)
+TABLES = (channels, customers, lifecycle, placing, profit, entries, statuses)
 """The modules that fill the metadata."""
 
 __all__ = ["TABLES", "metadata"]

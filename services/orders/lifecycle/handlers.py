@@ -82,12 +82,17 @@ async def keep(tx: Transaction, change: Change, heard: Part | None = None) -> Or
 async def go_on(tx: Transaction, change: Change) -> None:
     """Take every step that follows, emit what was said and let the rules react to it, until nothing follows."""
     while True:
-        while advance(change.order, change.now, ASK_AGAIN) is Step.JUDGE:
-            await rooms().judge(tx, change)
-        await change.speak(tx)
+        await take_steps(tx, change)
         if not change.told:
             return
         await rooms().react(tx, change)
+
+
+async def take_steps(tx: Transaction, change: Change) -> None:
+    """Take every step that follows and emit what was said, because of `tx.cause`."""
+    while advance(change.order, change.now, ASK_AGAIN) is Step.JUDGE:
+        await rooms().judge(tx, change)
+    await change.speak(tx)
 
 
 async def learn(tx: Transaction, fact: Event, part: Part, detail: dict[str, Any]) -> None:
@@ -137,7 +142,12 @@ async def learn_work(tx: Transaction, fact: WorkStuck | WorkCleared) -> None:
 async def cancel_order(tx: Transaction, order_id: UUID, reason: CancelReason, if_match: int | None = None) -> Order:
     """End an order, or, once it is confirmed, ask shipping to let it go; NotCancellable when it has ended."""
     change = await opened(tx, order_id, if_match)
-    order = change.order
+    ask_to_cancel(change.order, reason)
+    return await keep(tx, change)
+
+
+def ask_to_cancel(order: Order, reason: CancelReason) -> None:
+    """Cancel it while it is open, ask shipping once it is confirmed; NotCancellable when it has ended."""
     match order.lifecycle:
         case Lifecycle.OPEN:
             cancel(order, reason, GiveBack.ALL)
@@ -147,7 +157,6 @@ async def cancel_order(tx: Transaction, order_id: UUID, reason: CancelReason, if
                 order.say(OrderCancelRequested)
         case _:
             raise NotCancellable(f"the order is {order.lifecycle}")
-    return await keep(tx, change)
 
 
 async def hold_order(
@@ -182,13 +191,17 @@ async def release_order(tx: Transaction, order_id: UUID, kind: HoldKind, if_matc
 async def make_ready(tx: Transaction, order_id: UUID, if_match: int | None = None) -> Order:
     """Say that the parcel may be booked now; NotConfirmed unless the order is confirmed and not held."""
     change = await opened(tx, order_id, if_match)
-    order = change.order
+    ask_for_parcel(change.order)
+    return await keep(tx, change)
+
+
+def ask_for_parcel(order: Order) -> None:
+    """Let its parcel be booked; NotConfirmed unless it is confirmed and not held."""
     if order.lifecycle is not Lifecycle.CONFIRMED or order.standing:
         raise NotConfirmed(f"the order is {order.lifecycle}{' and held' if order.standing else ''}")
     if not order.ready:
         order.ready = True
         order.say(OrderReady)
-    return await keep(tx, change)
 
 
 async def ask_for_money(tx: Transaction, order_id: UUID) -> Order:

@@ -56,7 +56,8 @@ _FIXED = (
     *("id", "number", "channel", "external_id", "language", "placed_at", "historic", "on_shortage", "currency"),
     *("goods", "delivery", "charges", "discounts", "total", "delivery_method", "payment_method", "customer_id"),
 )
-_READ = f"SELECT {', '.join((*_FIXED, *MOVING))}, person, pickup_point, now() AS read_at FROM orders WHERE id = $1"  # noqa: S608 - constants
+_SELECT = f"SELECT {', '.join((*_FIXED, *MOVING))}, person, pickup_point, now() AS read_at FROM orders"  # noqa: S608 - constants
+_READ = f"{_SELECT} WHERE id = $1"
 SUMMARY = """
 SELECT o.id, o.number, o.version, o.channel, o.external_id, o.placed_at, o.historic, o.lifecycle, o.stock, o.payment,
        o.fulfilment, o.cancel_request, o.cancel_reason, o.currency, o.total, o.customer_id, o.person->>'name' AS name,
@@ -65,12 +66,14 @@ FROM orders o
 """
 # Read after the lock: what a statement reads beside the row that it waits for may be older than the row.
 _REST = """
-SELECT ARRAY(SELECT ROW(id, position, sku, name, unit, unit_price, total, quantity, vat_rate, weight_g, ships, cut)
-             FROM order_line WHERE order_id = $1 ORDER BY position) AS lines,
+SELECT id,
+       ARRAY(SELECT ROW(id, position, sku, name, unit, unit_price, total, quantity, vat_rate, weight_g, ships, cut)
+             FROM order_line WHERE order_id = o.id ORDER BY position) AS lines,
        ARRAY(SELECT ROW(id, kind, about, reason, placed_at, placed_by, fields::text, lifted_at, lifted_by)
-             FROM hold WHERE order_id = $1 ORDER BY placed_at, id) AS holds,
+             FROM hold WHERE order_id = o.id ORDER BY placed_at, id) AS holds,
        ARRAY(SELECT ROW(kind, part_id, snapshot::text, seen)
-             FROM order_part WHERE order_id = $1 ORDER BY part_id) AS parts
+             FROM order_part WHERE order_id = o.id ORDER BY part_id) AS parts
+FROM unnest($1::uuid[]) AS o(id)
 """
 _HOLD = """
 INSERT INTO hold (id, order_id, kind, about, reason, fields, placed_at, placed_by, lifted_at, lifted_by)
@@ -124,12 +127,22 @@ async def _loaded(tx: Transaction, statement: str, order_id: UUID) -> tuple[Orde
     row = await tx.sql.fetchrow(statement, order_id)
     if row is None:
         return None
+    return _whole(row, await tx.sql.fetchrow(_REST, [order_id])), row["read_at"]
+
+
+async def locked_all(tx: Transaction, order_ids: Sequence[UUID]) -> tuple[dict[UUID, Order], datetime | None]:
+    """Those of these orders that there are, each under its lock, taken in sorted order; and the database's time."""
+    rows = await tx.sql.fetch(f"{_SELECT} WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE", sorted(order_ids))
+    rest = {row["id"]: row for row in await tx.sql.fetch(_REST, [row["id"] for row in rows])}
+    return {row["id"]: _whole(row, rest[row["id"]]) for row in rows}, rows[0]["read_at"] if rows else None
+
+
+def _whole(row: Any, rest: Any) -> Order:
     order = _order(dict(row))
-    rest = await tx.sql.fetchrow(_REST, order_id)
     order.lines = [Line(*line) for line in rest["lines"]]
     order.holds = [_hold(*hold) for hold in rest["holds"]]
     order.heard = _heard(rest["parts"])
-    return order, row["read_at"]
+    return order
 
 
 def _order(row: dict[str, Any]) -> Order:
@@ -173,10 +186,19 @@ async def save(tx: Transaction, order: Order, entries: Sequence[Entry], heard: P
 
     `heard` is the newest of its part that the order has heard, where it is news.
     """
+    await tx.sql.execute(_SAVE, *_saved(order, entries, heard))
+
+
+async def save_all(tx: Transaction, orders: Sequence[tuple[Order, Sequence[Entry]]]) -> None:
+    """Write back what moves of many orders, and append to their timelines, in one round trip."""
+    await tx.sql.executemany(_SAVE, [_saved(order, entries, None) for order, entries in orders])
+
+
+def _saved(order: Order, entries: Sequence[Entry], heard: Part | None) -> tuple[Any, ...]:
     first = order.events + 1
     order.events += len(entries)
     moving = (getattr(order, name) for name in MOVING)
-    await tx.sql.execute(_SAVE, order.id, *_columns(entries, first), *_part(order, heard), *moving)
+    return order.id, *_columns(entries, first), *_part(order, heard), *moving
 
 
 async def note(tx: Transaction, order_id: UUID, entry: Entry) -> bool:

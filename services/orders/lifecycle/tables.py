@@ -74,6 +74,7 @@ class OrderRow(Table, table=True):
     customer: dict[str, Any] | None = document(default=None)
     attributes: dict[str, str] = document()
     referers: list[str] = texts()
+    indicator: str | None = words(default=None)  # of the last status that sets one
     tracking_token: str | None = words(default=None)  # of the link that opens its history; the only one that does
     visible: bool | None = None  # whether its customer sees it; None: as the channel and its payment say
 

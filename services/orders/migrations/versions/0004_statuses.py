@@ -71,5 +71,66 @@ INSERT INTO status_settings (one, version, mode) VALUES (true, 1, 'both')
 """
 
 ENTRIES = """
-
+CREATE TABLE status_rule (
+    id uuid PRIMARY KEY,
+    version bigint NOT NULL,
+    name text NOT NULL,
+    topic text NOT NULL,
+    conditions jsonb NOT NULL,
+    status_id uuid NOT NULL REFERENCES status (id),
+    active boolean NOT NULL,
+    position integer NOT NULL
+);
+CREATE INDEX status_rule_position ON status_rule (position, id);
+CREATE INDEX status_rule_topic ON status_rule (topic) WHERE active;
+CREATE TABLE status_entry (
+    id uuid PRIMARY KEY,
+    order_id uuid NOT NULL REFERENCES orders (id),
+    number bigint NOT NULL,
+    status_id uuid NOT NULL REFERENCES status (id),
+    track text NOT NULL,
+    previous uuid,
+    applied_at timestamptz NOT NULL,
+    applied_by text NOT NULL,
+    rule_id uuid,
+    fact_id uuid,
+    comment text,
+    actions jsonb NOT NULL,
+    published boolean NOT NULL
+);
+CREATE UNIQUE INDEX status_entry_number ON status_entry (order_id, number);
+CREATE UNIQUE INDEX status_entry_once ON status_entry (fact_id, rule_id) WHERE rule_id IS NOT NULL;
+CREATE FUNCTION status_entry_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'an entry stays';
+    END IF;
+    IF to_jsonb(NEW) - 'published' - 'comment' <> to_jsonb(OLD) - 'published' - 'comment'
+       OR (NEW.comment IS NOT NULL AND NEW.comment IS DISTINCT FROM OLD.comment) THEN
+        RAISE EXCEPTION 'of an entry only its publication changes, and its comment is forgotten';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER status_entry_stays BEFORE UPDATE OR DELETE ON status_entry
+    FOR EACH ROW EXECUTE FUNCTION status_entry_stays();
+CREATE TABLE order_status (
+    order_id uuid NOT NULL REFERENCES orders (id),
+    track text NOT NULL,
+    status_id uuid NOT NULL REFERENCES status (id),
+    entry_id uuid NOT NULL REFERENCES status_entry (id),
+    since timestamptz NOT NULL,
+    PRIMARY KEY (order_id, track)
+);
+CREATE INDEX order_status_standing ON order_status (status_id, order_id);
+CREATE TABLE status_refusal (
+    fact_id uuid NOT NULL,
+    rule_id uuid NOT NULL,
+    order_id uuid NOT NULL REFERENCES orders (id),
+    status_id uuid NOT NULL REFERENCES status (id),
+    reason text NOT NULL,
+    at timestamptz NOT NULL,
+    PRIMARY KEY (fact_id, rule_id)
+);
+CREATE INDEX status_refusal_order ON status_refusal (order_id, at);
+ALTER TABLE orders ADD COLUMN indicator text
 """
