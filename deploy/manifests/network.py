@@ -8,7 +8,8 @@ from deploy.system import SERVICE_NAMES
 
 POSTGRES, KAFKA, DNS, HTTPS = 5432, 9093, 53, 443
 MAIL = (25, 465, 587)
-OUTSIDE = {"payments": (HTTPS,), "shipping": (HTTPS,), "notifications": MAIL}  # a provider, couriers, a mail server
+OUTSIDE = {"payments": (HTTPS,), "shipping": (HTTPS,), "notifications": (*MAIL, HTTPS)}
+"""A provider, couriers, a mail server and an SMS gateway."""
 IDENTITY = ("api",)  # reads the keys of whoever signs the tokens
 PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
 

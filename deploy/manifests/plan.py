@@ -21,6 +21,8 @@ OPTIONAL_SECRETS = frozenset(
         "ORDERS_LINK_KEY_BEFORE",
         "SHIPPING_SECRETS_KEY_BEFORE",
         "NOTIFICATIONS_SMTP_PASSWORD",
+        "NOTIFICATIONS_SMS_AUTH",
+        "NOTIFICATIONS_SMS_TOKEN",
     }
 )
 SECRET_FOLDER = "/run/secrets/comanda"  # noqa: S105 - a path

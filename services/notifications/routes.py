@@ -24,30 +24,36 @@ class MessageOut(BaseModel):
     id: UUID
     version: int
     order_id: UUID | None
-    kind: str = Field(description="acknowledged, new_order, pay_transfer, paid, shipped, delivered, cancelled ...")
-    by: str = domain.MAIL
+    kind: str = Field(description="acknowledged, new_order, pay_transfer, paid, shipped, status, overdue, held ...")
+    by: str = Field(description="mail or sms")
     recipient: str
+    recipient_hash: str | None = Field(description="What the address is known by in /v1/bounces.")
     language: str
     subject: str
     state: CallState = Field(description="due, claimed, unknown, succeeded, failed, refused")
-    message_id: str = Field(description="The mail's Message-ID: every copy of it has the same.")
+    message_id: str | None = Field(description="The mail's Message-ID: every copy of it has the same.")
     attempts: int
     doubts: int = Field(description="Sends whose outcome nobody knows: that many further copies may have arrived.")
     last_error: str | None
     next_try: datetime | None
+    parts: int | None = Field(description="Of an SMS: how many are billed.")
     resend_of: UUID | None
+    resent_by: str | None
     created_at: datetime
     sent_at: datetime | None
+    bounced_at: datetime | None = Field(description="When it was reported to have come back.")
 
     @classmethod
     def of(cls, row: store.Row, mail_from: str) -> Self:
         """As it is shown."""
         under_way = row["call_state"] in (CallState.DUE, CallState.UNKNOWN)
         own = {name: row[name] for name in cls.model_fields if name in row}
+        mail = row["by"] == domain.MAIL
+        name = domain.message_id(row["cause"], row["kind"], row["recipient"], host_of(mail_from)) if mail else None
         return cls(
             **own,
             state=row["call_state"],
-            message_id=domain.message_id(row["cause"], row["kind"], row["recipient"], host_of(mail_from)),
+            message_id=name,
             next_try=row["due_at"] if under_way else None,
         )
 
@@ -105,7 +111,7 @@ async def resend(message_id: UUID, body: ResendIn, call: Annotated[Call, needs("
         new = await handlers.resend(tx, message_id, body.recipient)
         row = await store.message(tx, new)
         assert row is not None  # noqa: S101 - written in this transaction
-        tx.after_commit(call.context.wake["message"].set)
+        tx.after_commit(call.context.wake["message" if row["by"] == domain.MAIL else "sms"].set)
         return call.answer(
             MessageDetail.of(row, call.context.settings.mail_from),
             status=201,

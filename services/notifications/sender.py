@@ -18,6 +18,8 @@ from libs.contracts.notifications import NotificationSent
 from libs.events.transaction import Transaction, UnitOfWork
 from libs.service.outside import Answer, Failed, OutsideCalls, Row, Succeeded, Unknown, Wait
 from services.notifications import handlers, store
+from services.notifications.bounces import store as bounces
+from services.notifications.bounces.domain import BounceKind
 from services.notifications.connections import Lines
 from services.notifications.domain import MAIL
 from services.notifications.mail import host_of, mail_of
@@ -26,6 +28,7 @@ from services.notifications.settings import Settings
 log = logging.getLogger(__name__)
 MAILS = Counter("comanda_mails_total", "What became of mails handed to the mail server.", ["kind", "outcome"])
 PERMANENT = 500
+NO_MAILBOX = frozenset({550, 551, 553})
 OUR_PAUSE = 60.0
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 
@@ -41,6 +44,7 @@ class Sender:
         self.calls = OutsideCalls(
             uow,
             "message",
+            only="by = 'mail'",
             call=self.send,
             record=self.record,
             look_up=self.send,  # nobody can ask a mail server: the same mail again, under the same Message-ID
@@ -87,8 +91,10 @@ class Sender:
                     message=row["id"], version=version, order_id=row["order_id"], kind=row["kind"], by=MAIL
                 )
                 await tx.emit(store.MessageRow(row["id"]), fact)
-            case Failed(reason):
+            case Failed(reason, bounced):
                 version = await store.changed(tx, row["id"])
+                if bounced:
+                    await bounces.note(tx, row["recipient_hash"], BounceKind.HARD, reason, "smtp")
                 await handlers.failed(tx, row["id"], row["order_id"], row["kind"], MAIL, version, reason)
             case Unknown():
                 await store.changed(tx, row["id"], doubts=1)
@@ -137,7 +143,7 @@ async def _introduce(client: aiosmtplib.SMTP, sender: str, recipient: str) -> No
 def before_content(error: Exception) -> Answer:
     """What an error means while the mail has not left yet: their no, or later."""
     if isinstance(error, SMTPRecipientRefused) and error.code >= PERMANENT:
-        return Failed(reason_of(error))
+        return Failed(reason_of(error), data=is_bounce(error))
     if isinstance(error, SMTPAuthenticationError) or (
         isinstance(error, SMTPResponseException) and error.code >= PERMANENT
     ):  # a greeting, a login or our sender refused: settings to mend, no mail to drop
@@ -152,3 +158,9 @@ def reason_of(error: Exception) -> str:
         return type(error).__name__
     status = _STATUS.search(error.message)
     return f"{error.code} {status[0]}" if status else str(error.code)
+
+
+def is_bounce(error: SMTPResponseException) -> bool:
+    """Whether the server says that there is no such mailbox, not merely that it does not want this mail, or is full."""
+    status = _STATUS.search(error.message)
+    return error.code in NO_MAILBOX and (status is None or status[0].startswith(("5.0.", "5.1.")))

@@ -53,6 +53,7 @@ class Settings(ServiceSettings):
     sms_timeout: timedelta = timedelta(seconds=10)
     sms_connections: Annotated[int, Field(ge=1, le=50)] = 4
     sms_tries: Annotated[int, Field(ge=1, le=20)] = 5  # of a generic gateway that answers nothing clear
+    sms_grace: timedelta = timedelta(seconds=60)  # between two look-ups that find nothing
     sms_give_up_after: timedelta = timedelta(hours=12)
 
     @model_validator(mode="after")

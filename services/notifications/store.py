@@ -1,7 +1,7 @@
 """Every statement about messages, and about what is known of channels, orders and customers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 from uuid import UUID
@@ -65,7 +65,8 @@ async def changed(tx: Transaction, message_id: UUID, *, doubts: int = 0) -> int:
     """Note that something became of it, or that one more copy may exist; the new version."""
     return int(
         await tx.sql.fetchval(
-            "UPDATE message SET doubts = doubts + $2, version = version + 1 WHERE id = $1 RETURNING version",
+            """UPDATE message SET doubts = doubts + $2, absent = 0, version = version + 1
+               WHERE id = $1 RETURNING version""",
             message_id,
             doubts,
         )
@@ -124,8 +125,16 @@ async def known(tx: Transaction, code: str, customer: UUID | None, kinds: Sequen
     if fact is None:
         await tx.sql.execute("INSERT INTO known_channel (code, version) VALUES ($1, 0) ON CONFLICT DO NOTHING", code)
         fact = await tx.sql.fetchval("SELECT fact FROM known_channel WHERE code = $1 FOR UPDATE", code)
-    if not fact:
-        return None
+    return _known(found, fact) if fact else None
+
+
+async def seen(tx: Transaction, code: str, kinds: Sequence[str]) -> Known | None:
+    """The same for looking only: nothing is made or locked, and no customer is meant."""
+    found = await tx.sql.fetchrow(_KNOWN, code, None, list(kinds))
+    return _known(found, found["channel"]) if found["channel"] else None
+
+
+def _known(found: Mapping[str, Any], fact: str) -> Known:
     settings = json.loads(found["settings"])
     wish = json.loads(found["customer"] or "{}")
     return Known(

@@ -12,7 +12,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    for ddl in (*kernel.VERSIONS, *kit.VERSIONS):
+    for ddl in (kernel.VERSIONS[0], kit.VERSIONS[0]):
         apply(op, ddl)
     apply(
         op,

@@ -1,0 +1,1 @@
+"""SMS gateways: one port, an adapter each."""

@@ -1,0 +1,1 @@
+"""What the shop wishes: its own texts, and what is sent at all."""
