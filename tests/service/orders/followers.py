@@ -86,3 +86,11 @@ async def keep_token(api: ServiceClient, order: dict[str, Any], text: str | None
     """Let an order's row hold this token, as time or an older release may have left it."""
     async with api.context.uow(Cause("system:test")) as tx:
         await tx.sql.execute("UPDATE orders SET tracking_token = $2 WHERE id = $1", UUID(order["id"]), text)
+
+
+async def apply(api: ServiceClient, order: dict[str, Any], status: str, **said: Any) -> dict[str, Any]:
+    """Apply a status as an operator does."""
+    answer = await api.post(f"/v1/orders/{order['id']}/status", json={"status": status} | said)
+    assert answer.status_code in {200, 201}, answer.text
+    found: dict[str, Any] = answer.json()
+    return found

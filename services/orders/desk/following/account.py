@@ -73,7 +73,7 @@ async def own_history(
     call: Call,
     customer_id: UUID | None,
     order_id: UUID,
-    place: tuple[datetime, UUID] | None,
+    after: UUID | None,
     limit: int,
     asked: str | None,
 ) -> Page[PublishedOut]:
@@ -82,9 +82,8 @@ async def own_history(
         await one_view(tx)
         found = await owned(tx, customer_id, order_id)
         language = language_of(call, asked, found.language)
-        rows = await reading.own_history(tx, found, place, limit + 1, _link(call, found), language)
-    places = [encode(entry.at, entry.id) for entry, _ in rows]
-    following = places[limit - 1] if len(rows) > limit else None
+        rows = await reading.own_history(tx, found, after, limit + 1, _link(call, found), language)
+    following = encode(rows[limit - 1][0].id) if len(rows) > limit else None
     return Page[PublishedOut](items=[told for _, told in rows[:limit]], next=following)
 
 

@@ -147,13 +147,13 @@ def newest(history: Sequence[PublishedOut]) -> list[PublishedOut]:
 
 
 async def own_history(
-    tx: Transaction, found: Followed, place: tuple[datetime, UUID] | None, limit: int, link: str | None, language: str
+    tx: Transaction, found: Followed, after: UUID | None, limit: int, link: str | None, language: str
 ) -> list[tuple[Published, PublishedOut]]:
-    """Published entries of an order, the newest first, from behind a place."""
+    """Published entries of an order, the newest first, from behind an entry."""
     if not found.has_history:
         return []
     texts = Texts(found, await _whole(tx, found.id), link, language)
-    return [(entry, texts.told(entry)) for entry in await store.published(tx, found.id, place, limit)]
+    return [(entry, texts.told(entry)) for entry in await store.published(tx, found.id, after, limit)]
 
 
 async def standing(

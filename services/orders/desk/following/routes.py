@@ -76,9 +76,9 @@ async def published_history(
     order_id: UUID, call: Viewer, language: Language = None, after: After = None, limit: Limit = 50
 ) -> Any:
     """What its customer was told of an order, the newest first, in their language. A customer reads their own."""
-    place = decode(after, (datetime, UUID))
+    place = decode(after, (UUID,))
     customer = call.principal.customer_id if call.principal.kind == "customer" else None
-    return await account.own_history(call, customer, order_id, (place[0], place[1]) if place else None, limit, language)
+    return await account.own_history(call, customer, order_id, place[0] if place else None, limit, language)
 
 
 @router.get("/visibility", response_model=VisibilityOut, responses=documented(NotFound))

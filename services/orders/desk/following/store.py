@@ -34,18 +34,17 @@ UPDATE orders SET visible = $2, tracking_token = $3,
 WHERE id = $1
 """
 
-_ENTRY = """
-SELECT e.id AS entry_id, e.order_id, e.track AS entry_track, e.applied_at, e.comment, s.*
-FROM status_entry e JOIN status s ON s.id = e.status_id
-"""
+_ENTRY = "e.id AS entry_id, e.order_id, e.track AS entry_track, e.applied_at, e.comment, s.*"
+_ENTRIES = "FROM status_entry e JOIN status s ON s.id = e.status_id"
 _PUBLISHED = f"""
-{_ENTRY} WHERE e.order_id = $1 AND e.published AND ($2::timestamptz IS NULL OR (e.applied_at, e.id) < ($2, $3::uuid))
-ORDER BY e.applied_at DESC, e.id DESC LIMIT $4
-"""
-_LAST = f"""
-SELECT DISTINCT ON (order_id, entry_track) * FROM ({_ENTRY} WHERE e.order_id = ANY($1::uuid[]) AND e.published) p
-ORDER BY order_id, entry_track, applied_at DESC, entry_id DESC
+SELECT {_ENTRY} {_ENTRIES} WHERE e.order_id = $1 AND e.published
+  AND ($2::uuid IS NULL OR e.number < (SELECT number FROM status_entry WHERE id = $2 AND order_id = $1))
+ORDER BY e.number DESC LIMIT $3
 """  # noqa: S608 - constants
+_LAST = f"""
+SELECT DISTINCT ON (e.order_id, e.track) {_ENTRY} {_ENTRIES} WHERE e.order_id = ANY($1::uuid[]) AND e.published
+ORDER BY e.order_id, e.track, e.number DESC
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +105,15 @@ async def permit(
     await tx.sql.execute(_PERMIT, order_id, visible, token, told)
 
 
-async def published(
-    tx: Transaction, order_id: UUID, after: tuple[datetime, UUID] | None, limit: int
-) -> list[Published]:
-    """What was published of an order's statuses, the newest first, from behind `after`."""
-    if not await tx.sql.fetchval("SELECT to_regclass('status_entry')"):
-        return []
-    rows = await tx.sql.fetch(_PUBLISHED, order_id, *(after or (None, None)), limit)
+async def published(tx: Transaction, order_id: UUID, after: UUID | None, limit: int) -> list[Published]:
+    """What was published of an order's statuses, the newest first, from behind the entry `after`."""
+    rows = await tx.sql.fetch(_PUBLISHED, order_id, after, limit)
     return [Published.of(row) for row in rows]
 
 
 async def published_last(tx: Transaction, order_ids: Collection[UUID]) -> dict[UUID, list[Published]]:
     """The newest published one of each track of these orders."""
     found: dict[UUID, list[Published]] = {}
-    if not await tx.sql.fetchval("SELECT to_regclass('status_entry')"):
-        return found
     for row in await tx.sql.fetch(_LAST, list(order_ids)):
         found.setdefault(row["order_id"], []).append(Published.of(row))
     return found
