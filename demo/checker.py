@@ -15,7 +15,8 @@ import asyncpg
 import httpx
 
 from demo.api import local
-from demo.proofs import PROOFS, QUESTIONS, QUIET, Proof, Seen, all_broken, second_copies, strays
+from demo.proof import Proof, Seen
+from demo.proofs import PROOFS, QUESTIONS, QUIET, all_broken, second_copies, strays
 
 SERVICES = ("orders", "inventory", "payments", "shipping", "notifications")
 STAND_INS = {"paypal": 8171, "fan": 8173, "smtp": 8175}

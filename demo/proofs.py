@@ -2,11 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID, uuid5
 
-Rows = list[Any]
+from demo import status_proofs
+from demo.proof import Proof, Rows, Seen
+
 LETTERS = {
     "order.created": (("acknowledged", "customer"), ("new_order", "merchant")),
     "order.paid": (("paid", "customer"),),
@@ -14,32 +14,6 @@ LETTERS = {
     "order.delivered": (("delivered", "customer"),),
     "order.cancelled": (("cancelled", "customer"),),
 }
-
-
-@dataclass
-class Seen:
-    """Everything a proof may look at: rows by the name of their question, and what others say that they did."""
-
-    rows: dict[str, Rows]
-    captured: Rows
-    parcels: Rows
-    mails: Rows
-    given_up: Rows = field(default_factory=list)  # AWBs that the courier was asked to forget, and did
-
-
-@dataclass
-class Proof:
-    """A promise, how many things it was tried on, and where it is broken."""
-
-    promise: str
-    tried: int = 0
-    broken: list[str] = field(default_factory=list)
-
-    def expect(self, holds: bool, words: str) -> None:  # noqa: FBT001 - the one thing it is asked
-        """One more thing was looked at."""
-        self.tried += 1
-        if not holds:
-            self.broken.append(words)
 
 
 QUESTIONS: dict[str, tuple[str, str]] = {
@@ -99,6 +73,7 @@ QUESTIONS: dict[str, tuple[str, str]] = {
         "SELECT order_id, cause, kind, recipient, call_state, doubts FROM message WHERE resend_of IS NULL",
     ),
 }
+QUESTIONS |= status_proofs.QUESTIONS
 QUIET = {  # what is still to be done somewhere; in every database of `services`
     "facts that wait in an outbox": ("SELECT id::text FROM outbox", None),
     "open dead letters": ("SELECT topic || ': ' || reason FROM dead_letter WHERE closed_at IS NULL", None),
@@ -267,6 +242,9 @@ def no_mail_is_missing(seen: Seen) -> Proof:
             expected |= {(event["event_id"], kind, recipient)} if recipient else set()
         if event["topic"] == "payment.pending" and (payment := transfers.get(order["id"])) and order["email"]:
             expected.add((uuid5(payment["id"], f"round {payment['round']}"), "pay_transfer", order["email"]))
+    for entry in seen.rows["given"]:
+        if entry["mailed"] and (order := orders.get(entry["order_id"])) and order["email"]:
+            expected.add((entry["id"], status_proofs.LETTER, order["email"]))
     written = {(row["cause"], row["kind"], row["recipient"]): row for row in seen.rows["letters"]}
     arrived = Counter(entry["message_id"].strip("<>").split("@")[0] for entry in seen.mails)
     for letter in expected | set(written):
@@ -291,6 +269,8 @@ PROOFS: tuple[Callable[[Seen], Proof], ...] = (
     parcels_were_booked_once,
     courier_agrees,
     no_mail_is_missing,
+    status_proofs.rules_acted_once,
+    status_proofs.what_stands_is_what_was_applied_last,
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from demo.api import Api, RefusedError
 from demo.desk import Desk
 from demo.people import PEOPLE
-from demo.proofs import Proof
+from demo.proof import Proof
 from demo.shop import place, set_up, stock_up
 
 CHANNEL, CURRENCY, SKU, METHOD = "deadline", "GBP", "CHAOS-MUG", "transfer_soon"

@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from demo.proofs import Proof
+from demo.proof import Proof
 from deploy.supervisor import System
 from deploy.system import SERVICE_NAMES, TOPICS
 

@@ -14,7 +14,8 @@ from demo.api import Api
 from demo.checker import Checker
 from demo.compare import compare
 from demo.invoices import invoices
-from demo.proofs import Proof, all_broken, second_copies, strays
+from demo.proof import Proof
+from demo.proofs import all_broken, second_copies, strays
 from deploy.environment import free_ports
 from deploy.supervisor import System
 from deploy.system import SERVICE_NAMES

@@ -20,7 +20,7 @@ import pytest
 
 from demo.api import Api, RefusedError
 from demo.checker import Checker, table
-from demo.proofs import Proof
+from demo.proof import Proof
 from deploy.backup import Backup, take
 from deploy.environment import free_ports
 from deploy.restore import RestoringSystem

@@ -1,6 +1,8 @@
 """The checker is worth what it notices: every promise is broken once, and the proof of that promise says so."""
 
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -8,11 +10,14 @@ import pytest
 
 from demo import proofs
 from demo.checker import table
-from demo.proofs import PROOFS, Proof, Seen, all_broken, second_copies, strays
+from demo.proof import Proof, Seen
+from demo.proofs import PROOFS, all_broken, second_copies, strays
 
 DONE, GONE = UUID(int=1), UUID(int=2)
 LINE, LINE_OF_GONE = UUID(int=11), UUID(int=12)
 PAYMENT, PAYMENT_OF_GONE = UUID(int=21), UUID(int=22)
+SEEN, ASKED, DONE_WITH = UUID(int=51), UUID(int=52), UUID(int=53)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 BUYER, SHOP = "buyer@example.com", "desk@example.com"
 
 
@@ -25,6 +30,18 @@ def _letter(order: UUID, cause: UUID, kind: str, recipient: str) -> dict[str, An
     return {"order_id": order, "cause": cause, "kind": kind, "recipient": recipient, "call_state": "succeeded"} | {
         "doubts": 0
     }
+
+
+def _rule(number: int, topic: str, track: str, status: UUID, conditions: Any = ()) -> dict[str, Any]:
+    made = {"id": UUID(int=number), "name": f"rule {number}", "topic": topic, "track": track, "status_id": status}
+    return made | {"conditions": json.dumps(list(conditions))}
+
+
+def _given(
+    number: int, order: UUID, track: str, status: UUID, *, rule: int, fact: int, mailed: bool = False
+) -> dict[str, Any]:
+    which = {"id": UUID(int=number), "order_id": order, "track": track, "status_id": status, "mailed": mailed}
+    return which | {"rule_id": UUID(int=rule), "fact_id": UUID(int=fact)}
 
 
 def sound() -> Seen:
@@ -44,6 +61,7 @@ def sound() -> Seen:
         for kind, reader in proofs.LETTERS.get(event["topic"], ())
     ]
     letters.append(_letter(GONE, uuid5(PAYMENT_OF_GONE, "round 1"), "pay_transfer", BUYER))
+    letters.append(_letter(DONE, UUID(int=71), "status", BUYER))
     mails = [
         {"message_id": f"<{uuid5(each['cause'], each['kind'] + ' ' + each['recipient'])}@shop>"} for each in letters
     ]
@@ -83,6 +101,30 @@ def sound() -> Seen:
             "shipments": [{"id": UUID(int=41), "order_id": DONE, "courier": "fan", "state": "delivered", "awb": "A1"}],
             "shipped": [{"order_id": DONE, "line_id": LINE, "quantity": 2000}],
             "letters": letters,
+            "rules": [
+                _rule(1, "order.created", "order", SEEN),
+                _rule(
+                    2, "order.created", "payment", ASKED, [{"field": "payment_kind", "op": "in", "value": ["transfer"]}]
+                ),
+                _rule(3, "order.completed", "order", DONE_WITH),
+            ],
+            "told_of": [
+                {"order_id": event["order_id"], "event_id": event["event_id"], "topic": event["topic"], "at": NOW}
+                | {"payment_kind": "paypal" if event["order_id"] == DONE else "transfer"}
+                for event in events
+                if event["topic"] in {"order.created", "order.completed"}
+            ],
+            "given": [
+                _given(71, DONE, "order", SEEN, rule=1, fact=101, mailed=True),
+                _given(72, DONE, "order", DONE_WITH, rule=3, fact=105),
+                _given(73, GONE, "order", SEEN, rule=1, fact=201),
+                _given(74, GONE, "payment", ASKED, rule=2, fact=201),
+            ],
+            "standing": [
+                {"order_id": DONE, "track": "order", "status_id": DONE_WITH},
+                {"order_id": GONE, "track": "order", "status_id": SEEN},
+                {"order_id": GONE, "track": "payment", "status_id": ASKED},
+            ],
         },
         captured=[{"custom_id": str(PAYMENT), "value": "5.00"}],
         parcels=[{"awb": "A1", "reference": "R1"}],
@@ -165,7 +207,16 @@ BROKEN: list[tuple[str, Callable[[Seen], None], str]] = [
     ("never arrived", lambda seen: seen.mails.pop() and None, "no_mail_is_missing"),
     ("arrived twice", _again("mails"), "no_mail_is_missing"),
     ("asked for by nothing", _set("events", 1, topic="order.ready"), "no_mail_is_missing"),
-    ("no mail about the transfer", lambda seen: seen.rows["letters"].pop() and None, "no_mail_is_missing"),
+    ("a rule that did not act", lambda seen: seen.rows["given"].pop(1) and None, "rules_acted_once"),
+    ("a rule that acted twice", _twice("given"), "rules_acted_once"),
+    ("a rule against its condition", _set("told_of", 2, payment_kind="paypal"), "rules_acted_once"),
+    ("a status of no fact", _set("given", 3, fact_id=UUID(int=999)), "rules_acted_once"),
+    ("another stands", _set("standing", 0, status_id=SEEN), "what_stands_is_what_was_applied_last"),
+    ("two stand", _twice("standing"), "what_stands_is_what_was_applied_last"),
+    ("nothing stands", _none("standing"), "what_stands_is_what_was_applied_last"),
+    ("no mail about a status", _set("given", 1, mailed=True), "no_mail_is_missing"),
+    ("a mail about a silent status", _set("given", 0, mailed=False), "no_mail_is_missing"),
+    ("no mail about the transfer", lambda seen: seen.rows["letters"].pop(-2) and None, "no_mail_is_missing"),
 ]
 
 
@@ -181,6 +232,14 @@ def test_what_has_nothing_to_send_or_to_pay_is_at_its_end_too() -> None:
     seen.rows["orders"][0].update(stock="none", fulfilment="none")
     seen.rows["orders"][1].update(payment="received", total=0)
     assert "orders_are_at_their_end" not in broken(seen)
+
+
+def test_a_status_of_a_person_lets_what_rules_would_have_done_open() -> None:
+    seen = sound()
+    seen.rows["given"][0].update(rule_id=None, fact_id=None)
+    seen.rows["given"].pop(1)
+    seen.rows["standing"][0].update(status_id=SEEN)
+    assert broken(seen) == set()
 
 
 def test_a_second_copy_is_allowed_where_its_sender_was_in_doubt() -> None:
