@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.sockets import on_a_socket
 from tests.service.strangers.door import Door, Operation, bearer, token
+from tests.sockets import on_a_socket
 
 LIMIT = 1.0  # what the doors here are told
 LATE = 30.0
