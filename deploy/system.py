@@ -78,6 +78,7 @@ PORTS = {
     "paypal": 8171,  # a stand-in's second port is the one that follows
     "fan": 8173,
     "smtp": 8175,
+    "sms": 8177,
 }
 PROCESSES = tuple(
     Process(name, f"services.{name}", Database(f"comanda_{name}", name), PORTS[name]) for name in SERVICE_NAMES
@@ -152,6 +153,20 @@ STAND_INS = (
         env=(("NOTIFICATIONS_SMTP_HOST", HOST), ("NOTIFICATIONS_SMTP_PORT", "{side_port}")),
         always=True,
         shows="mails can be read at http://127.0.0.1:{port}/",
+    ),
+    StandIn(
+        name="sms",
+        module="tests.standins.sms",
+        arguments=("--port", "{port}", "--book", "{state}/standins/sms.jsonl"),
+        env=(
+            ("NOTIFICATIONS_SMS", "generic"),
+            ("NOTIFICATIONS_SMS_URL", "http://127.0.0.1:{port}/send"),
+            ("NOTIFICATIONS_SMS_AUTH", "Bearer sms-secret"),
+            ("NOTIFICATIONS_SMS_YES", "accepted"),
+            ("NOTIFICATIONS_SMS_NO", "rejected"),
+            ("NOTIFICATIONS_SMS_SENDER", "Bottega"),
+        ),
+        shows="an SMS gateway is played at http://127.0.0.1:{port}/messages",
     ),
     StandIn(
         name="paypal",

@@ -17,6 +17,7 @@ from tests.standins.server import StandIn
 
 NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 MOST = 1600
+SECRET = "sms-secret"
 
 
 class SmsStandIn(StandIn):
@@ -25,7 +26,7 @@ class SmsStandIn(StandIn):
     name = "sms"
 
     def __init__(
-        self, *, secret: str = "sms-secret", account: str = "AC0123456789", forgets: bool = False, **common: Any
+        self, *, secret: str = SECRET, account: str = "AC0123456789", forgets: bool = False, **common: Any
     ) -> None:
         super().__init__(**common)
         self.secret, self.account, self.forgets = secret, account, forgets
