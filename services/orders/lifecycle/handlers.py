@@ -174,8 +174,10 @@ async def release_order(tx: Transaction, order_id: UUID, kind: HoldKind, if_matc
     """Lift every standing hold of a kind; NotHeld when there is none.
 
     With an import hold a person takes over an order as it was sold elsewhere: methods that have become known are
-    used, and what nobody here can collect the marketplace does.
+    used, and what nobody here can collect the marketplace does. A loss is not released but overridden, with a reason.
     """
+    if kind is HoldKind.LOSS:
+        raise AtALoss("a loss is overridden by override-loss, with a reason", field="kind")
     change = await opened(tx, order_id, if_match)
     if kind is HoldKind.IMPORT:
         order = change.order

@@ -65,7 +65,9 @@ class Settings:
     vat_deductible: bool = True
     income_tax: TaxMode = TaxMode.NONE
     tax_basis_points: int = 0
-    expected: frozenset[str] = frozenset({CostKind.DELIVERY, CostKind.PAYMENT_FEE, CostKind.COLLECTION_FEE})
+    expected: frozenset[str] = frozenset(
+        {CostKind.DELIVERY, CostKind.RETURN_DELIVERY, CostKind.PAYMENT_FEE, CostKind.COLLECTION_FEE}
+    )
     estimates: tuple[Estimate, ...] = ()
 
 
