@@ -108,7 +108,8 @@ TOPICS: tuple[Topic, ...] = (
         "order.completed",
     ),
     *_facts("orders", ("notifications",), "order.overdue", "status.changed", "customer.changed"),
-    *_facts("orders", (), "order.in_time", "customer.erased"),
+    *_facts("orders", (), "order.in_time"),
+    *_facts("orders", _OTHERS, "customer.erased"),
     *_facts("orders", _OTHERS, "key.changed", compacted=True),
     *_facts("orders", ("inventory", "notifications"), "channel.changed", compacted=True),
     *_facts(

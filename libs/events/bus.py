@@ -157,6 +157,12 @@ class Bus(Protocol):
     async def read(self, topic: str) -> list[Record]:
         """All records a topic holds now, by partition and offset: for tools and tests, not for consumers."""
 
+    async def forget(self, keys: Sequence[str]) -> int:
+        """Take the person out of every record of these keys, where the log can be written anew; how many changed.
+
+        Kafka's log cannot: there a record goes when its retention is over, and the answer is 0.
+        """
+
     async def identity(self) -> str:
         """Which log this is: `kafka:<cluster id>` or `postgres:<system identifier>/<database>`."""
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from libs.events.bus import Headers, Record, TopicPartition
 from libs.events.consumer import Consumer, seen_first
 from libs.events.envelope import name_of
+from libs.events.erasing import is_erased, without_person
 from libs.events.transaction import Cause, Transaction, UnitOfWork, new_id
 from libs.events.work import Stuck, WorkCleared, WorkStuck
 
@@ -54,7 +55,9 @@ async def bury(uow: UnitOfWork, consumer: Consumer, record: Record, reason: str,
 
 
 async def _write(tx: Transaction, consumer: str, record: Record, reason: str, attempts: int) -> UUID:
-    letter = new_id()
+    letter, value = new_id(), record.value
+    if await is_erased(tx, _order(record)):
+        value, reason = without_person(value), reason.partition(":")[0]
     await tx.sql.execute(
         """INSERT INTO dead_letter (id, consumer, event_id, topic, partition, "offset", key, value, headers,
                                     reason, attempts)
@@ -66,7 +69,7 @@ async def _write(tx: Transaction, consumer: str, record: Record, reason: str, at
         record.partition,
         record.offset,
         record.key.replace("\0", ""),
-        record.value,
+        value,
         json.dumps([[name, value.hex()] for name, value in record.headers]),
         reason.replace("\0", ""),
         attempts,

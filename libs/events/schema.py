@@ -117,5 +117,9 @@ VERSIONS: tuple[str, ...] = (
         DELETE FROM inbox WHERE at < now() - greatest(2 * retention, interval '31 days');
     END $tidy$;
     """,
+    # whose person was forgotten: what comes later about them is taken without the person
+    """
+    CREATE TABLE erased_order (order_id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
+    """,
 )
 """Each entry is a step that a service's migration applies by its index: the kernel's history is part of its own."""

@@ -10,6 +10,7 @@ from sqlalchemy import DateTime, Enum, Uuid
 from sqlmodel import Field, SQLModel
 
 from libs.events.errors import backoff
+from libs.service.personal import GONE, personal
 
 
 class CallState(StrEnum):
@@ -41,7 +42,7 @@ class DueColumns(SQLModel):
     claim: UUID | None = Field(default=None, sa_type=Uuid)
     attempts: int = 0
     absent: int = 0  # look-ups that found nothing
-    last_error: str | None = None
+    last_error: str | None = Field(default=None, sa_column_kwargs=personal(GONE))  # what another system answered
     call_since: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # stuck
 
 

@@ -6,7 +6,9 @@ So an answer is stored exactly when its effect is committed; a refusal stores no
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import asyncpg
 from fastapi import Response
@@ -103,4 +105,25 @@ async def clean(uow: UnitOfWork, *, batch: int = 1000) -> int:
             f"DELETE FROM idempotency_key WHERE ctid IN (SELECT ctid FROM idempotency_key"  # noqa: S608 - a constant
             f" WHERE at < now() - interval '{KEPT}' LIMIT {batch:d})"
         )
+    return int(done.split()[-1])
+
+
+_FORGET = """
+UPDATE idempotency_key SET status = 410, headers = $2, body = $3
+WHERE status <> 410 AND EXISTS (SELECT FROM unnest($1::bytea[]) AS about(id) WHERE position(id IN body) > 0)
+"""
+_GONE = {
+    "type": "/problems/erased",
+    "title": "Gone",
+    "status": 410,
+    "detail": "this was answered before; the customer it is about was erased since, and the answer with them",
+}
+
+
+async def forget(tx: Transaction, about: Sequence[UUID]) -> int:
+    """Forget the answers that name one of these rows: whoever repeats such a call is told so; how many."""
+    ids = [str(each).encode() for each in about]
+    done = await tx.sql.execute(
+        _FORGET, ids, json.dumps({"content-type": "application/problem+json"}), json.dumps(_GONE).encode()
+    )
     return int(done.split()[-1])

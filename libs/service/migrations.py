@@ -36,6 +36,7 @@ KERNEL_TABLES = frozenset(
         "dead_letter",
         "partition_state",
         "bus_in_use",
+        "erased_order",
     }
 )
 _OWN_BUSINESS = frozenset({"remove_index", "remove_constraint", "remove_fk"})

@@ -3,12 +3,14 @@
 from libs.contracts.orders import EVERY_ORDER_FACT, ChannelChanged, OrderFact
 from libs.events.consumer import Consumer
 from libs.events.transaction import Transaction
-from libs.service import keys
+from libs.service import keys, personal
 from services.inventory.catalogue import store as catalogue
+from services.inventory.erasing import erasing
 from services.inventory.reservations import handlers
 
 consumer = Consumer("inventory")
 keys.register(consumer)
+personal.register(consumer, erasing)
 
 
 @consumer.on(*EVERY_ORDER_FACT)

@@ -8,11 +8,13 @@ from libs.contracts.payments import PaymentPending
 from libs.contracts.statuses import StatusChanged
 from libs.events.consumer import Consumer
 from libs.events.transaction import Transaction
-from libs.service import keys
+from libs.service import keys, personal
 from services.notifications import handlers
+from services.notifications.erasing import erasing
 
 consumer = Consumer("notifications")
 keys.register(consumer)
+personal.register(consumer, erasing)
 
 
 @consumer.on(

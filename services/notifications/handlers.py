@@ -42,7 +42,9 @@ async def order_said(tx: Transaction, event: OrderFact, fact: UUID) -> None:
     """Keep what letters need of the order, and write those this fact asks for, now or once its channel is known."""
     if event.order.historic:
         return
-    waited_for = await store.learn_order(tx, event)
+    waited_for, erased = await store.learn_order(tx, event)
+    if erased:
+        event = event.model_copy(update={"person": None})
     if type(event) in ASKED_BY or (isinstance(event, StatusChanged) and event.published):
         await write_about_order(tx, event, fact)
     if not waited_for:
@@ -177,6 +179,8 @@ async def resend(tx: Transaction, message_id: UUID, recipient: str | None) -> UU
         raise NotFound
     if first["call_state"] not in FINAL:
         raise Conflict("it is on its way already")
+    if not first["text"]:
+        raise Conflict("its customer was erased, and what it said with them")
     address = recipient or first["recipient"]
     if wrong := wrong_recipient(address, first["by"]):
         raise Invalid(wrong, field="recipient")

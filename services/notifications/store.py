@@ -181,33 +181,37 @@ def _channel(fact: str) -> ChannelChanged:
     return ChannelChanged.model_validate_json(fact)
 
 
-async def learn_order(tx: Transaction, event: OrderFact) -> bool:
-    """Keep the newest state of an order, as far as letters need it; whether a fact may have waited for it."""
+async def learn_order(tx: Transaction, event: OrderFact) -> tuple[bool, bool]:
+    """Keep the newest state of an order, as far as letters need it; nothing of a person who was erased.
+
+    Whether a fact may have waited for it, and whether its customer was erased.
+    """
     order, person = event.order, event.person
     company = person.company.name if person and person.company else None
-    return bool(
-        await tx.sql.fetchval(
-            """WITH kept AS (
+    row = await tx.sql.fetchrow(
+        """WITH known AS (SELECT EXISTS (SELECT FROM erased_order WHERE order_id = $1) AS erased), kept AS (
                    INSERT INTO known_order AS k
                        (id, version, number, channel, language, historic, email, name, customer_id)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                   SELECT $1, $2, $3, $4, $5, $6, CASE WHEN NOT erased THEN $7 END, CASE WHEN NOT erased THEN $8 END, $9
+                   FROM known
                    ON CONFLICT (id) DO UPDATE SET version = excluded.version, number = excluded.number,
                        channel = excluded.channel, language = excluded.language, historic = excluded.historic,
                        email = excluded.email, name = excluded.name, customer_id = excluded.customer_id
                    WHERE k.version < excluded.version
                )
-               SELECT NOT EXISTS (SELECT FROM known_order WHERE id = $1 AND version > 0)""",  # who knew it did not wait
-            order.id,
-            order.version,
-            order.number,
-            order.channel,
-            order.language,
-            order.historic,
-            person.email if person else None,
-            (person.name or company) if person else None,
-            order.customer_id,
-        )
+               SELECT NOT EXISTS (SELECT FROM known_order WHERE id = $1 AND version > 0), erased FROM known""",
+        order.id,
+        order.version,
+        order.number,
+        order.channel,
+        order.language,
+        order.historic,
+        person.email if person else None,
+        (person.name or company) if person else None,
+        order.customer_id,
     )
+    assert row is not None  # noqa: S101 - a query without FROM but of one row
+    return row[0], row[1]  # who knew it did not wait
 
 
 async def order(tx: Transaction, order_id: UUID) -> Row | None:

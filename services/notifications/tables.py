@@ -10,6 +10,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from libs.service.outside import DueColumns
+from libs.service.personal import BLANK, GONE, ROW, personal, whose
 
 
 class Table(SQLModel, registry=registry()):
@@ -27,19 +28,21 @@ class Message(Table, DueColumns, table=True):
     order_id: UUID | None = None
     cause: UUID
     kind: str
-    recipient: str
+    recipient: str = Field(sa_column_kwargs=personal("'[erased] ' || id"))  # one of a cause and kind has it once
     language: str
     sender: str | None = None
     sender_name: str
-    subject: str
-    text: str
-    html: str
+    subject: str = Field(sa_column_kwargs=personal(BLANK))
+    text: str = Field(sa_column_kwargs=personal(BLANK))
+    html: str = Field(sa_column_kwargs=personal(BLANK))
     resend_of: UUID | None = None
     doubts: int = 0  # sends whose outcome nobody knows: that many copies may exist besides
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
     sent_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     by: str = "mail"  # or sms: then there is no subject and no html
-    recipient_hash: str | None = None  # of the address in its plainest form; what bounces is known by it
+    recipient_hash: str | None = Field(
+        default=None, sa_column_kwargs=personal(GONE)
+    )  # of the address in its plainest form; what bounces is known by it
     parts: int | None = None  # of an SMS
     provider_id: str | None = None  # the gateway's name for an SMS
     resent_by: str | None = None  # who wished it sent again
@@ -60,6 +63,7 @@ class KnownOrder(Table, table=True):
     """What letters about an order need when another fact than its own asks for them; version 0: only heard of."""
 
     __tablename__ = "known_order"
+    __table_args__ = (whose("id = ANY($1::uuid[])"),)
 
     id: UUID = Field(primary_key=True)
     version: int = Field(sa_type=BigInteger)
@@ -67,8 +71,8 @@ class KnownOrder(Table, table=True):
     channel: str | None = None
     language: str | None = None
     historic: bool = False
-    email: str | None = None
-    name: str | None = None
+    email: str | None = Field(default=None, sa_column_kwargs=personal(GONE))
+    name: str | None = Field(default=None, sa_column_kwargs=personal(GONE))
     customer_id: UUID | None = None
 
 
@@ -76,10 +80,11 @@ class KnownCustomer(Table, table=True):
     """How a customer wants to be told, newest state."""
 
     __tablename__ = "known_customer"
+    __table_args__ = (whose("id = $2::uuid"),)
 
     id: UUID = Field(primary_key=True)
     version: int = Field(sa_type=BigInteger)
-    language: str | None = None
+    language: str | None = Field(default=None, sa_column_kwargs=personal(ROW))
     by_mail: bool
     by_sms: bool
 
@@ -128,9 +133,15 @@ class WaitingFact(Table, table=True):
     """A fact that asks for letters before the channel or the order is known that it needs."""
 
     __tablename__ = "waiting_fact"
+    __table_args__ = (
+        whose(
+            "((fact::jsonb)->'order'->>'id')::uuid = ANY($1::uuid[])"
+            " OR waits_for = ANY (SELECT 'order ' || o FROM unnest($1::uuid[]) o)"
+        ),
+    )
 
     id: UUID = Field(primary_key=True)
     waits_for: str
     topic: str
-    fact: str
+    fact: str = Field(sa_column_kwargs=personal(ROW))
     since: datetime = Field(sa_type=DateTime(timezone=True))

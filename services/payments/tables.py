@@ -10,6 +10,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from libs.service.outside import DueColumns
+from libs.service.personal import GONE, NO_BYTES, personal, whose
 
 
 class Table(SQLModel, registry=registry()):
@@ -105,7 +106,7 @@ class PaymentRow(Table, table=True):
     provider: str | None = _text(default=None)
     provider_payment_id: str | None = _text(default=None)
     provider_ref: str | None = _text(default=None)
-    approval_link: str | None = _text(default=None)
+    approval_link: str | None = _text(default=None, sa_column_kwargs=personal(GONE))
     link_wanted: bool
     expires_at: datetime | None = _time(default=None)
     approved_at: datetime | None = _time(default=None)
@@ -113,7 +114,7 @@ class PaymentRow(Table, table=True):
     expired_round: int | None = None
     looked_for: UUID | None = None
     answered_expiring: UUID | None = None
-    failure: str | None = _text(default=None)
+    failure: str | None = _text(default=None, sa_column_kwargs=personal(GONE))
     dispute: str = _text()
     dispute_ref: str | None = _text(default=None)
     dispute_minor: int = _big()
@@ -142,6 +143,7 @@ class OperationRow(Table, table=True):
             unique=True,
             postgresql_where=text("kind = 'capture' AND status = 'initiated'"),
         ),
+        whose("payment_id IN (SELECT id FROM payment WHERE order_id = ANY($1::uuid[]))"),
     )
 
     id: UUID = Field(primary_key=True)
@@ -156,7 +158,7 @@ class OperationRow(Table, table=True):
     fee_minor: int | None = _big(default=None)
     error_code: str | None = _text(default=None)
     reference: str | None = _text(default=None)
-    reason: str | None = _text(default=None)
+    reason: str | None = _text(default=None, sa_column_kwargs=personal(GONE))
     actor: str = _text()
     created_at: datetime = _time(sa_column_kwargs={"server_default": "now()"})
     resolved_at: datetime | None = _time(default=None)
@@ -208,9 +210,9 @@ class WebhookRow(DueColumns, Table, table=True):
     occurred_at: datetime | None = _time(default=None)
     received_at: datetime = _time(sa_column_kwargs={"server_default": "now()"})
     headers: dict[str, str] = _json()
-    body: bytes = Field(sa_type=LargeBinary)
+    body: bytes = Field(sa_type=LargeBinary, sa_column_kwargs=personal(NO_BYTES))
     outcome: str | None = _text(default=None)
-    note: str | None = _text(default=None)
+    note: str | None = _text(default=None, sa_column_kwargs=personal(GONE))
     processed_at: datetime | None = _time(default=None)
 
 

@@ -3,11 +3,13 @@
 from libs.contracts.orders import EVERY_ORDER_FACT, OrderFact
 from libs.events.consumer import Consumer
 from libs.events.transaction import Transaction
-from libs.service import keys
+from libs.service import keys, personal
 from services.shipping import handlers
+from services.shipping.erasing import erasing
 
 consumer = Consumer("shipping")
 keys.register(consumer)
+personal.register(consumer, erasing)
 
 
 @consumer.on(*EVERY_ORDER_FACT)

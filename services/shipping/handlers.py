@@ -23,11 +23,12 @@ Act = Callable[[Fulfilment], list[Said]]
 
 async def bring(tx: Transaction, order: OrderSnapshot, person: Person | None) -> None:
     """Take in an order's snapshot: whichever fact brought it, the shipments become what the newest one asks for."""
-    if order.historic or not await store.keep_order(tx, order, person):
+    known = None if order.historic else await store.keep_order(tx, order, person)
+    if known is None:
         return
     if order.lifecycle is Lifecycle.OPEN and order.cancel_request is None:
         return  # nothing is planned before the order is confirmed
-    await advance(tx, KnownOrder(order, person))
+    await advance(tx, known)
 
 
 async def advance(

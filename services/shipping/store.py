@@ -63,20 +63,20 @@ class KnownOrder:
     person: Person | None
 
 
-async def keep_order(tx: Transaction, order: OrderSnapshot, person: Person | None) -> bool:
-    """Keep a snapshot, and lock the order, unless one as new is kept already; whether it was news."""
-    return bool(
-        await tx.sql.fetchval(
-            """INSERT INTO known_order AS k (order_id, version, snapshot, person) VALUES ($1, $2, $3, $4)
-               ON CONFLICT (order_id) DO UPDATE
-               SET version = excluded.version, snapshot = excluded.snapshot, person = excluded.person
-               WHERE k.version < excluded.version RETURNING true""",
-            order.id,
-            order.version,
-            order.model_dump_json(),
-            person.model_dump_json() if person else None,
-        )
+async def keep_order(tx: Transaction, order: OrderSnapshot, person: Person | None) -> KnownOrder | None:
+    """Keep a snapshot, and lock the order, unless one as new is kept already (None); without a person once erased."""
+    known = await tx.sql.fetchval(
+        """INSERT INTO known_order AS k (order_id, version, snapshot, person)
+           SELECT $1, $2, $3, CASE WHEN NOT EXISTS (SELECT FROM erased_order WHERE order_id = $1) THEN $4::jsonb END
+           ON CONFLICT (order_id) DO UPDATE
+           SET version = excluded.version, snapshot = excluded.snapshot, person = excluded.person
+           WHERE k.version < excluded.version RETURNING person IS NOT NULL""",
+        order.id,
+        order.version,
+        order.model_dump_json(),
+        person.model_dump_json() if person else None,
     )
+    return None if known is None else KnownOrder(order, person if known else None)
 
 
 async def locked_order(tx: Transaction, order_id: UUID) -> KnownOrder | None:

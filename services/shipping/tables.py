@@ -10,15 +10,25 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from libs.service.outside import DueColumns
+from libs.service.personal import BLANK, GONE, NO_BYTES, ROW, whose
+from libs.service.personal import personal as mark
 
 
 class Table(SQLModel, registry=registry()):
     """The base of shipping's tables: metadata of their own."""
 
 
-def text(*, unique: bool = False, primary_key: bool = False, nullable: bool = False) -> Any:
-    """A text column."""
-    return Field(sa_column=Column(Text, unique=unique or None, primary_key=primary_key, nullable=nullable))
+def text(
+    *, unique: bool = False, primary_key: bool = False, nullable: bool = False, personal: str | None = None
+) -> Any:
+    """A text column. `personal`: how it is forgotten, where it can hold personal data."""
+    return Field(
+        sa_column=Column(Text, unique=unique or None, primary_key=primary_key, nullable=nullable, **_info(personal))
+    )
+
+
+def _info(personal: str | None) -> dict[str, Any]:
+    return mark(personal) if personal else {}
 
 
 def number(*, nullable: bool = False) -> Any:
@@ -31,14 +41,17 @@ def moment(*, nullable: bool = False) -> Any:
     return Field(sa_column=Column(DateTime(timezone=True), nullable=nullable))
 
 
-def json(*, nullable: bool = False) -> Any:
+def json(*, nullable: bool = False, personal: str | None = None) -> Any:
     """A jsonb column."""
-    return Field(sa_column=Column(JSONB, nullable=nullable))
+    return Field(sa_column=Column(JSONB, nullable=nullable, **_info(personal)))
 
 
-def blob(*, nullable: bool = False) -> Any:
+def blob(*, nullable: bool = False, personal: str | None = None) -> Any:
     """A bytea column."""
-    return Field(sa_column=Column(LargeBinary, nullable=nullable))
+    return Field(sa_column=Column(LargeBinary, nullable=nullable, **_info(personal)))
+
+
+OF_SHIPMENT = "shipment_id IN (SELECT id FROM shipment WHERE order_id = ANY($1::uuid[]))"
 
 
 class KnownOrder(Table, table=True):
@@ -48,7 +61,7 @@ class KnownOrder(Table, table=True):
     order_id: UUID = Field(primary_key=True)
     version: int = number()
     snapshot: Any = json()
-    person: Any = json(nullable=True)
+    person: Any = json(nullable=True, personal=GONE)
 
 
 class FulfilmentRow(Table, table=True):
@@ -90,12 +103,12 @@ class ShipmentRow(Table, table=True):
     asked: bool
     bookings: int
     void: str = text()
-    sent_to: str | None = text(nullable=True)
+    sent_to: str | None = text(nullable=True, personal=GONE)
     awb: str | None = text(nullable=True)
     link: str | None = text(nullable=True)
     cost_minor: int | None = number(nullable=True)
     cost_currency: str | None = text(nullable=True)
-    failure: str | None = text(nullable=True)
+    failure: str | None = text(nullable=True, personal=GONE)
     dispatched_at: datetime | None = moment(nullable=True)
     delivered_at: datetime | None = moment(nullable=True)
     next_poll_at: datetime | None = moment(nullable=True)
@@ -136,12 +149,13 @@ class LabelRow(Table, table=True):
     """A label, fetched or drawn once."""
 
     __tablename__ = "label"
+    __table_args__ = (whose(OF_SHIPMENT),)
     shipment_id: UUID = Field(primary_key=True, foreign_key="shipment.id")
     awb: str = text(primary_key=True)
     size: str = text(primary_key=True)
     format: str = text(primary_key=True)
     sha256: bytes = blob()
-    content: bytes = blob()
+    content: bytes = blob(personal=ROW)
     fetched_at: datetime = moment()
 
 
@@ -151,13 +165,14 @@ class TrackingEventRow(Table, table=True):
     __tablename__ = "tracking_event"
     __table_args__ = (
         UniqueConstraint("shipment_id", "awb", "code", "occurred_at", "location", name="tracking_event_once"),
+        whose(OF_SHIPMENT),
     )
     id: UUID = Field(primary_key=True)
     shipment_id: UUID = Field(foreign_key="shipment.id")
     awb: str = text()
     code: str = text()
     status: str = text()
-    text_: str = Field(sa_column=Column("text", Text, nullable=False))
+    text_: str = Field(sa_column=Column("text", Text, nullable=False, **mark(BLANK)))
     location: str = text()
     occurred_at: datetime = moment()
     received_at: datetime = moment()
@@ -180,11 +195,15 @@ class CallbackRow(Table, table=True):
     __table_args__ = (
         UniqueConstraint("account", "sha256", name="callback_once"),
         Index("callback_due", "due_at", postgresql_where="state = 'due'"),
+        whose(
+            "state <> 'due' AND EXISTS (SELECT FROM shipment s WHERE s.order_id = ANY($1::uuid[])"
+            " AND position(convert_to(s.awb, 'UTF8') IN raw) > 0)"
+        ),
     )
     id: UUID = Field(primary_key=True)
     fact_sequence: int = number()
     account: str = text()
-    raw: bytes = blob()
+    raw: bytes = blob(personal=NO_BYTES)
     sha256: bytes = blob()
     received_at: datetime = moment()
     state: str = text()

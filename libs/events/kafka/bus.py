@@ -81,6 +81,10 @@ class KafkaBus:
                     records += [record_of(message) for message in found.get(place, ())]
         return records
 
+    async def forget(self, keys: Sequence[str]) -> int:  # noqa: ARG002 - the port's
+        """See Bus: this log is only ever appended to."""
+        return 0
+
     async def identity(self) -> str:
         """See Bus."""
         async with self._admin() as admin:

@@ -18,7 +18,7 @@ from libs.events.bus import (
 )
 from libs.events.bus_settings import BusSettings, refusal
 from libs.events.partitions import partition_of
-from libs.events.postgres import schema, trim
+from libs.events.postgres import forgetting, schema, trim
 from libs.events.postgres.connections import Connections
 from libs.events.postgres.schema import packed
 from libs.events.postgres.subscription import PostgresSubscription, record_of
@@ -120,6 +120,11 @@ class PostgresBus:
         """Delete records past their retention now; how many. Also done once a minute by whoever publishes or reads."""
         async with self._connections.use() as connection:
             return await trim.trim(connection, **limits)
+
+    async def forget(self, keys: Sequence[str]) -> int:
+        """See Bus."""
+        async with self._connections.use() as connection:
+            return await forgetting.forget(connection, keys)
 
     async def identity(self) -> str:
         """See Bus."""

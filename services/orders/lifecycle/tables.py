@@ -7,7 +7,13 @@ from uuid import UUID
 from sqlalchemy import Index, text
 from sqlmodel import Field
 
+from libs.service.personal import EMPTY, GONE, REPLACED, personal, whose
 from services.orders.base import Table, big, counted, document, ids, moment, moment_now, of, texts, words
+
+WITHOUT_FAILURES = """CASE WHEN snapshot ? 'shipments' THEN jsonb_set(snapshot, '{shipments}',
+    coalesce((SELECT jsonb_agg(s || '{"failure": null}') FROM jsonb_array_elements(snapshot->'shipments') s), '[]'))
+    WHEN snapshot ? 'failure' THEN snapshot || '{"failure": null, "approval_link": null}' ELSE snapshot END"""
+"""What a courier or a provider answered in words may name somebody."""
 
 
 class OrderRow(Table, table=True):
@@ -23,6 +29,7 @@ class OrderRow(Table, table=True):
         Index(
             "orders_deadline", "reserve_until", postgresql_where=text("reserve_until IS NOT NULL AND expiring IS NULL")
         ),
+        whose("id = ANY($1::uuid[])"),
     )
     noun: ClassVar[str] = "order"
 
@@ -69,13 +76,15 @@ class OrderRow(Table, table=True):
     payment_kind: str | None = words(default=None)
     reserve_minutes: int | None = None
     customer_id: UUID | None = of("customer.id", default=None)
-    person: dict[str, Any] | None = document(default=None)
+    person: dict[str, Any] | None = document(default=None, sa_column_kwargs=personal(GONE))
     pickup_point: dict[str, Any] | None = document(default=None)
-    customer: dict[str, Any] | None = document(default=None)
-    attributes: dict[str, str] = document()
+    customer: dict[str, Any] | None = document(default=None, sa_column_kwargs=personal(GONE))
+    attributes: dict[str, str] = document(sa_column_kwargs=personal(EMPTY))
     referers: list[str] = texts()
     indicator: str | None = words(default=None)  # of the last status that sets one
-    tracking_token: str | None = words(default=None)  # of the link that opens its history; the only one that does
+    tracking_token: str | None = words(
+        default=None, sa_column_kwargs=personal(GONE)
+    )  # of the link that opens its history; the only one that does
     visible: bool | None = None  # whether its customer sees it; None: as the channel and its payment say
 
 
@@ -91,7 +100,7 @@ class LineRow(Table, table=True):
     sku: str = words()
     ean: str | None = words(default=None)
     name: str = words()
-    options: dict[str, str] = document()
+    options: dict[str, str] = document(sa_column_kwargs=personal(EMPTY))  # a name to be engraved
     category: str | None = words(default=None)
     image_url: str | None = words(default=None)
     quantity: int = big()
@@ -103,7 +112,7 @@ class LineRow(Table, table=True):
     weight_g: int | None = big(default=None)
     unit_cost: dict[str, str] | None = document(default=None)
     components: list[dict[str, Any]] = document()
-    attributes: dict[str, str] = document()
+    attributes: dict[str, str] = document(sa_column_kwargs=personal(EMPTY))
     ships: bool
     total: int = big()
     cut: int = big()
@@ -137,8 +146,8 @@ class HoldRow(Table, table=True):
     order_id: UUID = of("orders.id")
     kind: str = words()
     about: str = words()
-    reason: str = words()
-    fields: list[dict[str, str]] = document()
+    reason: str = words(sa_column_kwargs=personal(REPLACED))
+    fields: list[dict[str, str]] = document(sa_column_kwargs=personal("'[]'"))
     placed_at: datetime = moment()
     placed_by: str = words()
     lifted_at: datetime | None = moment(default=None)
@@ -154,7 +163,7 @@ class PartRow(Table, table=True):
     kind: str = words(primary_key=True)
     part_id: UUID = Field(primary_key=True)
     version: int = big()
-    snapshot: dict[str, Any] = document()
+    snapshot: dict[str, Any] = document(sa_column_kwargs=personal(WITHOUT_FAILURES))
     seen: list[str] = texts()
 
 
@@ -185,7 +194,7 @@ class WorkRow(Table, table=True):
     order_id: UUID
     service: str = words()
     kind: str | None = words(default=None)
-    what: str | None = words(default=None)
+    what: str | None = words(default=None, sa_column_kwargs=personal("split_part(what, ': ', 1)"))
     since: datetime | None = moment(default=None)
     next_try: datetime | None = moment(default=None)
     cleared: bool

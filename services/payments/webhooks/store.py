@@ -44,8 +44,9 @@ async def keep(tx: Transaction, new: Delivery) -> bool:
 async def close(tx: Transaction, webhook_id: UUID, outcome: str, note: str | None, order_id: UUID | None) -> None:
     """Say what became of a delivery."""
     await tx.sql.execute(
-        """UPDATE webhook_inbox SET outcome = $2, note = $3, order_id = coalesce($4, order_id), processed_at = now()
-           WHERE id = $1""",
+        r"""UPDATE webhook_inbox SET outcome = $2, note = $3, order_id = coalesce($4, order_id), processed_at = now(),
+                body = CASE WHEN EXISTS (SELECT FROM erased_order WHERE order_id = $4) THEN '\x' ELSE body END
+            WHERE id = $1""",
         webhook_id,
         outcome,
         note,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 from libs.contracts.common import Address, Money
+from libs.events.erasing import is_erased
 from libs.events.transaction import Transaction
 from libs.service.problems import Conflict
 from services.shipping import store
@@ -35,6 +36,8 @@ async def ask_for_label(
     content = await labels.label(tx, shipment, size, format_)
     if content is not None:
         return content
+    if await is_erased(tx, fulfilment.order_id):
+        raise Conflict("its customer was erased: there are no labels any more")
     if shipment.courier != "own_fleet":
         await store.ask_courier(
             tx, "label", fulfilment.order_id, shipment, reference(shipment, size, format_), label=(size, format_)

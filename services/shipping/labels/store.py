@@ -19,9 +19,11 @@ async def label(tx: Transaction, each: Shipment, size: str, format_: str) -> byt
 
 
 async def keep_label(tx: Transaction, shipment_id: UUID, awb: str, size: str, format_: str, content: bytes) -> None:
-    """Store a label; the first one stays."""
+    """Store a label; the first one stays, and none does once its customer was erased."""
     await tx.sql.execute(
-        """INSERT INTO label (shipment_id, awb, size, format, sha256, content) VALUES ($1, $2, $3, $4, sha256($5), $5)
+        """INSERT INTO label (shipment_id, awb, size, format, sha256, content)
+           SELECT $1, $2, $3, $4, sha256($5), $5
+           WHERE NOT EXISTS (SELECT FROM shipment JOIN erased_order USING (order_id) WHERE id = $1)
            ON CONFLICT DO NOTHING""",
         shipment_id,
         awb,

@@ -127,9 +127,10 @@ async def read_callback(tx: Transaction, couriers: Couriers, patience: timedelta
     for awb in sorted(known, key=lambda each: known[each][1]):  # in the order of the locks
         shipment_id, order_id = known[awb]
         await take(tx, order_id, shipment_id, [event for event in events if event.awb == awb], "push")
+    about = [order_id for _, order_id in known.values()]
     strangers = sorted({event.awb for event in events} - set(known))
     if not strangers:
-        await store.settle_callback(tx, row["id"], "done")
+        await store.settle_callback(tx, row["id"], "done", about=about)
     elif datetime.now(UTC) - row["received_at"] < patience:
         wait = min(LONGEST_RETRY, RETRY * 2 ** min(row["attempts"], 12))
         await store.settle_callback(tx, row["id"], "due", "an AWB is not known yet", later=wait)

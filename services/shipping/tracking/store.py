@@ -17,9 +17,10 @@ async def keep(
     rows = await tx.sql.fetch(
         """WITH kept AS (
                INSERT INTO tracking_event (id, shipment_id, awb, code, status, text, location, occurred_at, source)
-               SELECT id, $1, awb, code, status, text, location, occurred_at, $9
+               SELECT id, $1, awb, code, status, CASE WHEN NOT e.erased THEN text ELSE '' END, location, occurred_at, $9
                FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
-                   AS u (id, awb, code, status, text, location, occurred_at)
+                   AS u (id, awb, code, status, text, location, occurred_at),
+                    (SELECT EXISTS (SELECT FROM shipment JOIN erased_order USING (order_id) WHERE id = $1)) e (erased)
                ON CONFLICT DO NOTHING RETURNING status, occurred_at
            )
            SELECT true AS is_new, status, occurred_at FROM kept
@@ -114,15 +115,25 @@ async def next_callback(tx: Transaction) -> asyncpg.Record | None:
 
 
 async def settle_callback(
-    tx: Transaction, callback_id: UUID, state: str, reason: str | None = None, *, later: timedelta = timedelta()
+    tx: Transaction,
+    callback_id: UUID,
+    state: str,
+    reason: str | None = None,
+    *,
+    later: timedelta = timedelta(),
+    about: Sequence[UUID] = (),
 ) -> None:
-    """What became of a callback."""
+    """What became of a callback `about` these orders; its bytes go where one of their customers was erased."""
     await tx.sql.execute(
-        "UPDATE callback SET state = $2, reason = $3, due_at = now() + $4, attempts = attempts + 1 WHERE id = $1",
+        r"""UPDATE callback SET state = $2, reason = $3, due_at = now() + $4, attempts = attempts + 1,
+                raw = CASE WHEN $2 <> 'due' AND EXISTS (SELECT FROM erased_order WHERE order_id = ANY($5::uuid[]))
+                      THEN '\x' ELSE raw END
+            WHERE id = $1""",
         callback_id,
         state,
         reason,
         later,
+        list(about),
     )
 
 
