@@ -76,7 +76,7 @@ def unsaid(kind: Kind, language: str, values: Values) -> OwnText:
 def _paragraphs(text: str) -> list[str]:
     """What stands between empty lines; lines stay lines."""
     parts = _BETWEEN_PARAGRAPHS.split(text.replace("\r\n", "\n"))
-    return ["\n".join(filter(None, map(one_line, part.split("\n")))) for part in parts]
+    return list(filter(None, ("\n".join(filter(None, map(one_line, part.split("\n")))) for part in parts)))
 
 
 def _laid_out(

@@ -12,6 +12,7 @@ from libs.service.testing import running
 from services.notifications.__main__ import service
 from tests.databases import Databases
 from tests.service.notifications.post_office import PostOffice
+from tests.standins.sms import SmsStandIn
 from tests.standins.smtp.app import SmtpStandIn
 
 
@@ -59,3 +60,9 @@ async def office(notifications_url: str, bus_url: str, smtp: SmtpStandIn) -> Asy
         mail_from="mails@pravalia.example",
     ) as api:
         yield PostOffice(api, smtp)
+
+
+@pytest.fixture
+def gateway() -> Iterator[SmsStandIn]:
+    with SmsStandIn() as stand_in:
+        yield stand_in
