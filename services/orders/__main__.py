@@ -19,7 +19,7 @@ from services.orders.placing import routes as placing
 from services.orders.profit import routes as profit
 from services.orders.profit import settings_routes as profit_settings
 from services.orders.settings import Settings
-from services.orders.statuses import definition_routes, process_routes
+from services.orders.statuses import definition_routes, entry_routes, process_routes, rule_routes
 
 
 def loops(context: Context[Settings]) -> Sequence[Loop]:
@@ -41,6 +41,8 @@ service = Service(
         profit_settings.router,
         customers.router,
         channels.router,
+        entry_routes.router,
+        rule_routes.router,
         process_routes.router,
         definition_routes.router,  # last of its prefix: its `{status_id}` takes every other word
     ),

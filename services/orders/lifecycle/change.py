@@ -1,9 +1,11 @@
 """An order under its lock while it is changed, and what has been said about it meanwhile."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from libs.contracts.orders import OrderFact
 from libs.events.contract import Event
 from libs.events.transaction import Transaction
 from services.orders.lifecycle import timeline
@@ -45,7 +47,18 @@ class Change:
     async def speak(self, tx: Transaction) -> None:
         """Emit what the order has said, because of `tx.cause`; nobody emits an order's facts otherwise."""
         said = list(self.order.said)
-        entries = await timeline.emit(tx, self.order, self.before)
+        self._keep(tx, said, await timeline.emit(tx, self.order, self.before))
+
+    def _keep(self, tx: Transaction, said: Sequence[OrderFact], entries: list[timeline.Entry]) -> None:
         self.before = timeline.axes_of(self.order)
         self.entries += entries
         self.told += [Told(entry.event_id, fact, tx.cause.depth) for entry, fact in zip(entries, said, strict=True)]
+
+    @staticmethod
+    async def all_speak(tx: Transaction, changes: "Sequence[Change]") -> None:
+        """Emit what these orders have said, in one statement, because of `tx.cause`."""
+        ids = iter(await tx.emit_all([(change.order, fact) for change in changes for fact in change.order.said]))
+        for change in changes:
+            said = list(change.order.said)
+            own = [next(ids) for _ in said]
+            change._keep(tx, said, timeline.spoken(tx, change.order, change.before, own))  # noqa: SLF001 - its own

@@ -1,5 +1,6 @@
 """What can be done to an order, and what is done when another service has said something about it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -77,6 +78,18 @@ async def keep(tx: Transaction, change: Change, heard: Part | None = None) -> Or
     for follow in rooms().follow:
         await follow(tx, change)
     return order
+
+
+async def keep_all(tx: Transaction, changes: Sequence[Change]) -> None:
+    """Write down many orders that have taken every step and said everything: `keep` for those already gone on."""
+    await store.save_all(tx, [(change.order, change.entries) for change in changes])
+    for change in changes:
+        if holds := change.changed_holds():
+            await store.save_holds(tx, change.order, holds)
+        if sum(line.cut for line in change.order.lines) != change.known_cut:
+            await store.save_cuts(tx, change.order)
+        for follow in rooms().follow:
+            await follow(tx, change)
 
 
 async def go_on(tx: Transaction, change: Change) -> None:

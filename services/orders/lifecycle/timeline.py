@@ -36,8 +36,12 @@ def heard(tx: Transaction, detail: dict[str, Any]) -> Entry:
 
 async def emit(tx: Transaction, order: Order, before: dict[str, str]) -> list[Entry]:
     """Emit what the order has said; the entries for it. Nobody emits an order's facts otherwise."""
+    return spoken(tx, order, before, await tx.emit(order, *order.said))
+
+
+def spoken(tx: Transaction, order: Order, before: dict[str, str], ids: Sequence[UUID]) -> list[Entry]:
+    """The entries for what the order has said, emitted under these ids."""
     said: Sequence[OrderFact] = order.said
-    ids = await tx.emit(order, *said)
     cause, now, entries = tx.cause, datetime.now(UTC), []
     for event_id, fact in zip(ids, said, strict=True):
         after = axes_of(fact.order)
