@@ -251,6 +251,7 @@ async def test_part_f80_costs_put_right_let_it_go_on_and_what_is_unknown_is_no_l
     assert await state(api, said) == ("confirmed", ["loss"])
     await hear(api, stated(said.order, Cost.DELIVERY, "14.00", source="erp", actual=True))
     assert await state(api, said) == ("confirmed", ["loss"]), "less, and still a loss"
+    assert len(await outbox(api.context.uow, "order.held")) == 2, "the manual hold and the loss, alerted once"
     await put(api, said.order, ("goods", "20.00", True))
     assert await state(api, said) == ("completed", [])
     entry = await released(api, said)

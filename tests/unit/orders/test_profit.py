@@ -102,6 +102,32 @@ def test_b6_what_stays_sold_is_what_the_customer_pays_to_the_cent(
     assert found.revenue_net + sum(each.vat or 0 for each in found.revenue) == sum(after.gross.values())
 
 
+def test_part_f71_what_comes_back_takes_its_share_of_the_discount_with_it() -> None:
+    order = opened(discounts=[{"kind": "voucher", "amount": lei("9.00")}])
+    order.total -= 900
+    s = said(order)
+    kept, back = s.shipment("delivered", "second", ("mug",)), s.shipment("returned", "main", ("plate",))
+    hear(order, s.stock("reserved"), s.parcels(back, kept))
+    sale = sale_of(order, [Adjustment(True, 900)], {line.id: (1000, "RON") for line in order.lines})
+    assert sale.gross == {"21": 5000 - 500 + 2000}
+    assert sale.goods == (("mug", 2000), ("plate", 0))
+
+
+def test_f71_of_one_source_the_real_cost_counts_and_of_two_real_ones_the_persons() -> None:
+    words = {
+        "estimate": Cost("delivery", "x", 1, "RON"),
+        "guess": Cost("delivery", "x", 2, "RON", by_hand=True),
+        "invoice": Cost("delivery", "x", 3, "RON", actual=True),
+        "correction": Cost("delivery", "x", 4, "RON", actual=True, by_hand=True),
+    }
+    said_so: list[Cost] = []
+    for word in words.values():
+        said_so.insert(0, word)
+        assert in_force(said_so) == [word]
+    other = Cost("delivery", "y", 5, "RON")
+    assert in_force([*said_so, other]) == [words["correction"], other], "another source adds up"
+
+
 @given(st.lists(COSTS, max_size=8), st.randoms())
 def test_f71_whatever_order_costs_are_said_in_the_same_count_and_an_actual_one_replaces_its_estimate(
     costs: list[Cost], random: Any
