@@ -17,6 +17,7 @@ from services.orders.desk.following import account
 from services.orders.desk.following.account import Language
 from services.orders.desk.out import OrderOut
 from services.orders.lifecycle.out import SummaryOut
+from services.orders.lifecycle.timeline import shown
 
 router = APIRouter(prefix="/v1", tags=["orders"])
 READ = "orders:read"
@@ -27,7 +28,7 @@ FeedLimit = Annotated[int, Query(ge=1, le=100, description="How many orders at m
 
 
 class EventOut(BaseModel):
-    """A fact about an order, of whatever service."""
+    """A fact about an order, of whatever service. What was put in words needs customers:read."""
 
     number: int
     event_id: UUID
@@ -121,7 +122,8 @@ async def timeline(order_id: UUID, call: Reads, after: After = None, limit: Limi
         rows = await store.timeline(tx, order_id, _position(after, "after"), limit + 1)
     if rows is None:
         raise NotFound("there is no such order")
-    events = [EventOut.model_validate(row) for row in rows]
+    personal = "customers:read" in call.principal.scopes
+    events = [EventOut.model_validate(row | {"detail": shown(row, personal=personal)}) for row in rows]
     return page_of(events, limit, lambda event: str(event.number))
 
 

@@ -23,7 +23,8 @@ _STUCK = (
     "SELECT service, kind, what, since, next_try FROM order_work WHERE order_id = $1 AND NOT cleared ORDER BY since"
 )
 _TIMELINE = """
-SELECT number, event_id, topic, at, actor, correlation_id, causation_id, detail FROM order_event
+SELECT number, event_id, topic, at, actor, correlation_id, causation_id, detail, before, after, personal
+FROM order_event
 WHERE order_id = $1 AND number > $2 ORDER BY number LIMIT $3
 """
 _FEED = """

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from libs.contracts.orders import OrderFact
@@ -28,14 +29,14 @@ class Change:
 
     order: Order
     now: datetime
-    before: dict[str, str] = field(init=False)
+    before: dict[str, Any] = field(init=False)
     known_holds: dict[UUID, datetime | None] = field(init=False)
     known_cut: int = field(init=False)
     entries: list[timeline.Entry] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)  # what rules have not looked at yet
 
     def __post_init__(self) -> None:
-        self.before = timeline.axes_of(self.order)
+        self.before = timeline.state_of(self.order)
         self.known_holds = {hold.id: hold.lifted_at for hold in self.order.holds}
         self.known_cut = sum(line.cut for line in self.order.lines)
 
@@ -44,13 +45,28 @@ class Change:
         known = self.known_holds
         return [hold for hold in self.order.holds if hold.id not in known or hold.lifted_at != known[hold.id]]
 
+    def note(
+        self,
+        tx: Transaction,
+        command: str,
+        *,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+        personal: dict[str, Any] | None = None,
+    ) -> None:
+        """Let the timeline tell a command that no fact tells (`publication.switched`), with what was and what is.
+
+        Call it before `keep`. What names or is written by a person goes into `personal`, and nowhere else.
+        """
+        self.entries.append(timeline.noted(tx.cause, command, before=before, after=after, personal=personal))
+
     async def speak(self, tx: Transaction) -> None:
         """Emit what the order has said, because of `tx.cause`; nobody emits an order's facts otherwise."""
         said = list(self.order.said)
         self._keep(tx, said, await timeline.emit(tx, self.order, self.before))
 
     def _keep(self, tx: Transaction, said: Sequence[OrderFact], entries: list[timeline.Entry]) -> None:
-        self.before = timeline.axes_of(self.order)
+        self.before = timeline.state_of(self.order)
         self.entries += entries
         self.told += [Told(entry.event_id, fact, tx.cause.depth) for entry, fact in zip(entries, said, strict=True)]
 

@@ -77,11 +77,13 @@ async def shipment(tx: Transaction, fact: ShipmentFact) -> None:
     """Shipping moved an order's parcels."""
     part = fact.fulfilment
     parcels = [
-        {"shipment": str(s.id), "state": str(s.state), "status": s.status, "awb": s.awb, "failure": s.failure}
+        {"shipment": str(s.id), "state": str(s.state), "status": s.status, "awb": s.awb}
         for s in part.shipments
         if fact.shipment_id in {None, s.id}
     ]
-    await handlers.learn(tx, fact, part, {"version": part.version, "shipments": parcels})
+    failures = {str(s.id): s.failure for s in part.shipments if s.failure and fact.shipment_id in {None, s.id}}
+    detail = {"version": part.version, "shipments": parcels} | ({"failures": failures} if failures else {})
+    await handlers.learn(tx, fact, part, detail)
 
 
 async def message(tx: Transaction, fact: MessageFact) -> None:

@@ -101,6 +101,7 @@ class Order:
     said: list[OrderFact] = field(default_factory=list)
     judged: Judged | None = None  # asked anew each time that it could complete; never stored
     stopped_at_loss: bool = False  # just now, instead of completing; never stored
+    chain: bytes | None = None  # of the last row of its timeline
 
     @property
     def wanted(self) -> dict[UUID, int]:

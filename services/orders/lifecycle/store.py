@@ -24,6 +24,7 @@ from libs.contracts.orders import (
 from libs.contracts.payments import PaymentSnapshot
 from libs.contracts.shipping import FulfilmentSnapshot
 from libs.events.transaction import Transaction
+from services.orders.lifecycle.audit import link, sealed
 from services.orders.lifecycle.axes import Heard, Part
 from services.orders.lifecycle.domain import Order
 from services.orders.lifecycle.lines import Hold, Line
@@ -50,6 +51,7 @@ MOVING = (
     *("version", "events", "lifecycle", "stock", "payment", "fulfilment", "round", "reserved_once", "ready"),
     *("cancel_request", "cancel_wanted", "expiring", "reserve_until", "cancel_reason", "give_back", "paid_told"),
     *("delivered_told", "shipped_told", "returned_told", "delivery_kind", "payment_kind", "reserve_minutes"),
+    "chain",
 )
 """The columns that change after an order was placed."""
 _FIXED = (
@@ -85,25 +87,36 @@ SELECT (SELECT fact->>'kind' FROM known_delivery_method WHERE code = $1 ORDER BY
        (SELECT fact->>'kind' FROM known_payment_method WHERE code = $2 ORDER BY version DESC LIMIT 1) AS payment
 """
 _ENTRIES = """
-INSERT INTO order_event (order_id, number, event_id, topic, at, actor, correlation_id, causation_id, detail)
-SELECT $1, number, event_id, topic, at, actor, correlation_id, causation_id, detail::jsonb
-FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::uuid[], $8::uuid[], $9::text[])
-    AS e(number, event_id, topic, at, actor, correlation_id, causation_id, detail)
+INSERT INTO order_event (order_id, number, event_id, topic, at, actor, correlation_id, causation_id, detail, before,
+                         after, personal, salt, personal_digest, chain)
+SELECT $1, number, event_id, topic, at, actor, correlation_id, causation_id, detail::jsonb, before::jsonb,
+       after::jsonb, personal::jsonb, salt, personal_digest, chain
+FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::uuid[], $8::uuid[], $9::text[],
+            $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[], $15::bytea[])
+    AS e(number, event_id, topic, at, actor, correlation_id, causation_id, detail, before, after, personal, salt,
+         personal_digest, chain)
 """
 _PART = """
 INSERT INTO order_part (order_id, kind, part_id, version, snapshot, seen)
-SELECT $1, $10::text, $11::uuid, $12::bigint, $13::jsonb, $14::text[] WHERE $11::uuid IS NOT NULL
+SELECT $1, $16::text, $17::uuid, $18::bigint, $19::jsonb, $20::text[] WHERE $17::uuid IS NOT NULL
 ON CONFLICT (order_id, kind, part_id)
 DO UPDATE SET version = excluded.version, snapshot = excluded.snapshot, seen = excluded.seen
 """
 _SAVE = f"""
 WITH told AS ({_ENTRIES}), heard AS ({_PART})
-UPDATE orders SET {", ".join(f"{name} = ${n}" for n, name in enumerate(MOVING, 15))} WHERE id = $1
+UPDATE orders SET {", ".join(f"{name} = ${n}" for n, name in enumerate(MOVING, 21))} WHERE id = $1
 """  # noqa: S608 - constants
 _NOTE = """
-WITH counted AS (UPDATE orders SET events = events + 1 WHERE id = $1 RETURNING events)
-INSERT INTO order_event (order_id, number, event_id, topic, at, actor, correlation_id, causation_id, detail)
-SELECT $1, events, $2, $3, $4, $5, $6, $7, $8 FROM counted
+WITH counted AS (
+    UPDATE orders SET events = events + 1,
+        chain = sha256(coalesce(chain, ''::bytea) || int8send(events + 1) || $12::bytea)
+    WHERE id = $1 RETURNING events, chain, person IS NOT NULL AS known
+)
+INSERT INTO order_event (order_id, number, event_id, topic, at, actor, correlation_id, causation_id, detail,
+                         personal, salt, personal_digest, chain)
+SELECT $1, events, $2, $3, $4, $5, $6, $7, $8, CASE WHEN known THEN $9::jsonb END, CASE WHEN known THEN $10::bytea END,
+       $11, chain
+FROM counted
 """
 
 
@@ -197,18 +210,27 @@ async def save_all(tx: Transaction, orders: Sequence[tuple[Order, Sequence[Entry
 def _saved(order: Order, entries: Sequence[Entry], heard: Part | None) -> tuple[Any, ...]:
     first = order.events + 1
     order.events += len(entries)
-    moving = (getattr(order, name) for name in MOVING)
-    return order.id, *_columns(entries, first), *_part(order, heard), *moving
+    columns = _columns(order, entries, first)
+    return order.id, *columns, *_part(order, heard), *(getattr(order, name) for name in MOVING)
 
 
 async def note(tx: Transaction, order_id: UUID, entry: Entry) -> bool:
     """Append to an order's timeline what changes nothing of it; False when there is no such order."""
     what, whose = (entry.event_id, entry.topic, entry.at), (entry.actor, entry.correlation_id, entry.causation_id)
-    done = await tx.sql.execute(_NOTE, order_id, *what, *whose, json.dumps(entry.detail))
+    seal, personal = sealed(order_id, entry), _json(entry.personal)
+    sums = (seal.salt, seal.personal_digest, seal.digest)
+    done = await tx.sql.execute(_NOTE, order_id, *what, *whose, json.dumps(entry.detail), personal, *sums)
     return bool(done == "INSERT 0 1")
 
 
-def _columns(entries: Sequence[Entry], first: int) -> tuple[list[Any], ...]:
+def _columns(order: Order, entries: Sequence[Entry], first: int) -> tuple[list[Any], ...]:
+    """The rows of a timeline from number `first` on, chained; of an order without a person nothing personal."""
+    seals = [sealed(order.id, entry) for entry in entries]
+    chains = []
+    for number, seal in enumerate(seals, first):
+        order.chain = link(order.chain, number, seal.digest)
+        chains.append(order.chain)
+    known = order.person is not None
     return (
         list(range(first, first + len(entries))),
         [entry.event_id for entry in entries],
@@ -218,7 +240,17 @@ def _columns(entries: Sequence[Entry], first: int) -> tuple[list[Any], ...]:
         [entry.correlation_id for entry in entries],
         [entry.causation_id for entry in entries],
         [json.dumps(entry.detail) for entry in entries],
+        [_json(entry.before) for entry in entries],
+        [_json(entry.after) for entry in entries],
+        [_json(entry.personal) if known else None for entry in entries],
+        [seal.salt if known else None for seal in seals],
+        [seal.personal_digest for seal in seals],
+        chains,
     )
+
+
+def _json(document: dict[str, Any] | None) -> str | None:
+    return json.dumps(document) if document is not None else None
 
 
 def _part(order: Order, part: Part | None) -> tuple[Any, ...]:

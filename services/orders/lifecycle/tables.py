@@ -15,6 +15,8 @@ WITHOUT_FAILURES = """CASE WHEN snapshot ? 'shipments' THEN jsonb_set(snapshot, 
     WHEN snapshot ? 'failure' THEN snapshot || '{"failure": null, "approval_link": null}' ELSE snapshot END"""
 """What a courier or a provider answered in words may name somebody."""
 
+FORGOTTEN = personal(GONE)
+
 
 class OrderRow(Table, table=True):
     """An order: what was agreed, how far it is, and what has been said about it."""
@@ -23,9 +25,7 @@ class OrderRow(Table, table=True):
     __table_args__ = (
         Index("orders_channel_external_id", "channel", "external_id", unique=True),
         Index("orders_placed_at", "placed_at", "id"),
-        Index("orders_lifecycle", "lifecycle", "placed_at", "id"),
         Index("orders_customer", "customer_id", "placed_at", postgresql_where=text("customer_id IS NOT NULL")),
-        Index("orders_referers", "referers", postgresql_using="gin"),
         Index(
             "orders_deadline", "reserve_until", postgresql_where=text("reserve_until IS NOT NULL AND expiring IS NULL")
         ),
@@ -37,6 +37,7 @@ class OrderRow(Table, table=True):
     fact_sequence: int = counted()
     version: int = big()
     events: int = big()  # how many rows its timeline has
+    chain: bytes | None = None  # of the last of them
     number: str = words(unique=True)
     channel: str = words()
     external_id: str | None = words(default=None)
@@ -168,9 +169,10 @@ class PartRow(Table, table=True):
 
 
 class OrderEventRow(Table, table=True):
-    """One fact about an order, of whatever service, numbered without a gap."""
+    """One fact about an order, of whatever service, or one command, numbered without a gap and chained; only added."""
 
     __tablename__ = "order_event"
+    __table_args__ = (Index("order_event_actor", "actor", "at", "order_id", "number"),)
 
     order_id: UUID = of("orders.id", primary_key=True)
     number: int = big(primary_key=True)
@@ -180,7 +182,13 @@ class OrderEventRow(Table, table=True):
     actor: str = words()
     correlation_id: UUID
     causation_id: UUID | None = None
-    detail: dict[str, Any] = document()
+    detail: dict[str, Any] = document()  # nothing personal, nor in before and after
+    before: dict[str, Any] | None = document(default=None)
+    after: dict[str, Any] | None = document(default=None)
+    personal: dict[str, Any] | None = document(default=None, sa_column_kwargs=FORGOTTEN)
+    salt: bytes | None = Field(default=None, sa_column_kwargs=FORGOTTEN)
+    personal_digest: bytes | None = None
+    chain: bytes | None = None  # None: written by a release before the chain ran
 
 
 class WorkRow(Table, table=True):
