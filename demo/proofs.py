@@ -13,6 +13,8 @@ LETTERS = {
     "order.shipped": (("shipped", "customer"),),
     "order.delivered": (("delivered", "customer"),),
     "order.cancelled": (("cancelled", "customer"),),
+    "order.overdue": (("overdue", "merchant"),),
+    "order.held loss": (("held", "merchant"),),
 }
 
 
@@ -29,7 +31,11 @@ QUESTIONS: dict[str, tuple[str, str]] = {
         """SELECT l.id, l.order_id, l.sku, l.quantity - l.cut AS quantity
            FROM order_line l JOIN orders o ON o.id = l.order_id WHERE l.ships AND NOT o.historic""",
     ),
-    "events": ("orders", "SELECT order_id, event_id, topic, number FROM order_event ORDER BY order_id, number"),
+    "events": (
+        "orders",
+        """SELECT order_id, event_id, topic, number, detail::text AS detail
+                          FROM order_event ORDER BY order_id, number""",
+    ),
     "stuck": ("orders", "SELECT order_id, service, what FROM order_work WHERE NOT cleared"),
     "reservations": ("inventory", "SELECT order_id, state FROM reservation"),
     "allocations": (
@@ -237,7 +243,8 @@ def no_mail_is_missing(seen: Seen) -> Proof:
     for event in seen.rows["events"]:
         if (order := orders.get(event["order_id"])) is None:
             continue
-        for kind, reader in LETTERS.get(event["topic"], ()):
+        held = event["topic"] == "order.held" and '"loss"' in str(event.get("detail"))
+        for kind, reader in LETTERS.get("order.held loss" if held else event["topic"], ()):
             recipient = order["merchant"] if reader == "merchant" else order["email"]
             expected |= {(event["event_id"], kind, recipient)} if recipient else set()
         if event["topic"] == "payment.pending" and (payment := transfers.get(order["id"])) and order["email"]:

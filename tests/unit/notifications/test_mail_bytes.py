@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notifications.domain import address_of, message_id
+from services.notifications.figures import one_line
 from services.notifications.mail import host_of, mail_of
-from services.notifications.wording import one_line
 
 FROM = "mails@pravalia.example"
 CAUSE = UUID("01900000-0000-7000-8000-000000000001")
