@@ -1,6 +1,7 @@
 """Every answer that a customer, or whoever holds a link, can get is walked: nothing internal stands in any of them."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from libs.events.transaction import new_id
 from libs.service.access import routes_of
 from libs.service.testing import ServiceClient
 from services.orders.__main__ import service
-from tests.service.orders.followers import customer_of, followed_shop, link_of, set_channel
+from tests.service.orders.followers import apply, customer_of, followed_shop, link_of, set_channel
 from tests.service.orders.stage import hear, placed
 from tests.service.strangers.door import bearer, token
 from tests.unit.orders.said import HOME, Said, lei, submitted
@@ -67,14 +68,34 @@ async def given_everything_internal(api: ServiceClient) -> dict[str, Any]:
     )  # fmt: skip
     stuck = WorkStuck(
         work=new_id(), version=1, service="shipping", kind=Stuck.DEAD_LETTER, what=f"{MARK} stuck", order_id=order_id,
-        since="2026-11-20T00:00:00Z",
+        since=datetime(2026, 11, 20, tzinfo=UTC),
     )  # fmt: skip
     await hear(api, said.stock("reserved"), paid, said.parcels(shipment), cost, stuck)
     for kind in ("manual", "fraud"):
         held = await api.post(f"/v1/orders/{order_id}/hold", json={"kind": kind, "reason": f"{MARK} reason"})
         assert held.status_code == 200, held.text
+    await given_statuses(api, order)
     await placed(api, external_id="other", customer=OTHER, shipping=HOME | {"street": f"Str. {MARK} 1"})
     return order
+
+
+async def given_statuses(api: ServiceClient, order: dict[str, Any]) -> None:
+    """Published ones of a marked mnemonic between unpublished ones, one of which was published for a while."""
+    for n, published in enumerate((True, False, True, False)):
+        word = "" if published else MARK
+        status = {
+            "mnemonic": f"{MARK}-{n}",
+            "indicator": f"{MARK}-indicator",
+            "texts": {tag: {"name": f"Step {n} {word}", "message": f"{word} {{order_number}}"} for tag in ("ro", "en")},
+            "actions": {"publish": published},
+        }
+        made = await api.post("/v1/statuses", json=status)
+        assert made.status_code == 201, made.text
+        await apply(api, order, f"{MARK}-{n}", comment=None if published else f"{MARK} comment")
+    taken_back = await apply(api, order, f"{MARK}-2", comment=f"{MARK} taken back", actions={"publish": True})
+    for published in (True, False):
+        switch = f"/v1/orders/{order['id']}/status-entries/{taken_back['entry']['id']}/publication"
+        assert (await api.post(switch, json={"published": published})).status_code == 200
 
 
 def ways_in(order: dict[str, Any], path: str) -> Iterator[tuple[bool, str]]:
@@ -106,12 +127,15 @@ async def test_part_f7_f73_no_answer_that_a_customer_can_get_holds_anything_inte
     inner = ("attribute", "category", "promotion", "shelf", "part", "depot", "failure", "provider", "ref", "reason")
     assert all(f"{MARK}-{name}" in known or f"{MARK} {name}" in known for name in inner), "the desk knows it all"
     assert f"user:{OPERATOR}" in known
+    entries = (await api.get(f"/v1/orders/{order['id']}/status-entries")).json()["items"]
+    assert [entry["published"] for entry in entries] == [False, False, True, False, True]
     answers = await every_answer(api, order)
     assert {answer.status_code for answer in answers} == {200}
     for answer in answers:
         for secret in (MARK, "13.79", "13,79", "17.31", "5901234123457", "held", "fraud", "0799"):
             assert secret not in answer.text.lower() + str(answer.headers).lower(), (answer.url.path, secret)
-        assert order["number"] in answer.text or answer.url.path.endswith("/history")
+        assert order["number"] in answer.text
+        assert "Step 2" in answer.text, "what was published is there"
 
 
 async def test_a_link_shows_nothing_by_which_its_customer_is_known(api: ServiceClient) -> None:
