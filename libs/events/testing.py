@@ -13,7 +13,13 @@ _offsets = count()
 
 
 def record_of(
-    event: Event, *, noun: str = "order", aggregate: UUID | None = None, sequence: int = 1, actor: str = "system:test"
+    event: Event,
+    *,
+    noun: str = "order",
+    aggregate: UUID | None = None,
+    sequence: int = 1,
+    actor: str = "system:test",
+    depth: int = 0,
 ) -> Record:
     """A record that holds `event`; deliver it twice and it is a duplicate, make it twice and they are two facts."""
     envelope = Envelope(
@@ -27,7 +33,7 @@ def record_of(
         actor=actor,
         correlation_id=new_id(),
         causation_id=None,
-        depth=0,
+        depth=depth,
     )
     value = event.model_dump_json().encode()
     return Record(event.topic, 0, next(_offsets), event.key, value, envelope.headers(), datetime.now(UTC))

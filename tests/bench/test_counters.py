@@ -31,9 +31,9 @@ from tests.service.inventory.stage import a_line, an_order, told
 from tests.unit.orders.said import Said
 
 SIZES = (1, 10, 200)
-PLACE = 12
+PLACE = 13  # one of them asks for the rules of what the order says
 RESERVE = 12
-LEARN = 7
+LEARN = 8  # one of them asks for the rules of what was heard
 DELIVER = 3
 RELAY = 3
 APPEND = 2
