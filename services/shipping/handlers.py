@@ -4,7 +4,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from secrets import token_urlsafe
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from libs.contracts.common import Cost, CostRecorded, Money, Person
 from libs.contracts.orders import DeliveryKind, Lifecycle, OrderSnapshot
@@ -61,6 +61,9 @@ async def advance(
     snapshot = fulfilment.snapshot()
     facts = [kind(fulfilment=snapshot, shipment_id=about) for kind, about in said]
     costs = [_cost(fulfilment, each) for each in changed if _priced(before.get(each.id)) != _priced(each)]
+    costs += [
+        _way_back(fulfilment, each) for each in changed if _goes_back(each) and not _goes_back(before.get(each.id))
+    ]
     await tx.emit(fulfilment, *facts, *costs)
     return fulfilment
 
@@ -87,6 +90,17 @@ def _cost(fulfilment: Fulfilment, shipment: Shipment) -> CostRecorded:
         actual=False,
         source=f"shipment {shipment.id}",
     )
+
+
+def _goes_back(shipment: Shipment | None) -> bool:
+    back = {ShipmentState.RETURNING, ShipmentState.RETURNED}
+    return shipment is not None and shipment.cost is not None and shipment.state in back
+
+
+def _way_back(fulfilment: Fulfilment, shipment: Shipment) -> CostRecorded:
+    """What the way back will cost, as long as nobody says better: as much as the way there."""
+    there = _cost(fulfilment, shipment)
+    return there.model_copy(update={"cost": uuid5(shipment.id, "way back"), "kind": Cost.RETURN_DELIVERY})
 
 
 # What people ask for.

@@ -55,8 +55,22 @@ async def test_a_returned_and_a_lost_parcel_are_told(world: World) -> None:
     await world.fan.move(lost["awb"], "C0", "S37")
     await world.until_state(back, "returned")
     await world.until_state(gone, "lost")
-    assert (await world.types(back))[-1] == "shipment.returned"
+    assert [kind for kind in await world.types(back) if kind != "cost.recorded"][-1] == "shipment.returned"
     assert (await world.types(gone))[-1] == "shipment.lost"
+
+
+async def test_part_f71_the_way_back_is_estimated_once_at_what_the_way_there_was(world: World) -> None:
+    order = Order()
+    await world.tell(order.confirmed())
+    shipment = await world.until_state(order, "booked")
+    await world.fan.move(shipment["awb"], "C0", "S6", "S33")
+    await world.until_state(order, "returning")
+    await world.fan.move(shipment["awb"], "S43")
+    await world.until_state(order, "returned")
+    there, back = await world.told(order, "cost.recorded")
+    assert (there["kind"], back["kind"], back["actual"]) == ("delivery", "return_delivery", False)
+    assert (back["amount"], back["source"]) == (there["amount"], there["source"])
+    assert back["cost"] != there["cost"]
 
 
 async def test_an_unknown_code_is_kept_and_said_once(world: World) -> None:
