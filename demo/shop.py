@@ -1,10 +1,11 @@
-"""A shop, set up by the public interfaces: seller, channel, depots, couriers, methods, items, stock. Safe to repeat."""
+"""A shop, set up by the public interfaces: seller, channel, depots, couriers, methods, statuses, items, stock."""
 
 import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from demo.api import Api, RefusedError
+from demo.process import PROCESS, set_up_process
 
 Say = Callable[[str], None]
 CONFLICT = 409
@@ -17,7 +18,7 @@ SENDER = {"name": "Bottega Demo", "phone": "+40264123456", "city": "Cluj-Napoca"
 
 
 async def set_up(api: Api, channel: str, currency: str, say: Say) -> None:
-    """Seller, channel, depots, courier accounts and methods; what exists is left as it is."""
+    """Seller, channel, depots, courier accounts, methods and statuses; what exists is left as it is."""
     await _there(api, "orders", "/v1/sellers", {"code": "bottega", "name": "Bottega Demo SRL", "series": "DEMO"})
     for priority, depot in enumerate(DEPOTS, start=1):
         await api.call("inventory", "PUT", f"/v1/depots/{depot}", {"name": f"Depot {depot}", "priority": priority})
@@ -40,9 +41,9 @@ async def set_up(api: Api, channel: str, currency: str, say: Say) -> None:
         method: dict[str, Any] = {"code": code, "kind": code, "names": names, "reserve_for_minutes": 24 * 60}
         method |= {"currencies": sorted({"EUR", "GBP", "USD", currency})} if code == "paypal" else {}
         await _there(api, "payments", "/v1/payment-methods", method)
-    say(
-        f"shop set up: channel {channel!r}, {len(DEPOTS)} depots, {len(_DELIVERY)} ways to ship, {len(_PAYMENT)} to pay"
-    )
+    await set_up_process(api)
+    ways = f"{len(_DELIVERY)} ways to ship, {len(_PAYMENT)} to pay, {len(PROCESS['statuses'])} statuses of its own"
+    say(f"shop set up: channel {channel!r}, {len(DEPOTS)} depots, {ways}")
 
 
 _ACCOUNTS: tuple[dict[str, Any], ...] = (
