@@ -89,6 +89,7 @@ def _laid_out(
     said: str = "",
 ) -> Written:
     known = written_in((language,)) is not None
+    greets = known and kind.reader is Reader.CUSTOMER and "customer_name" not in named(said)
     paragraphs = [part for part in prose if part]
     variables = values["variables"]
     links = [link for link in (variables.get("tracking_link"), variables.get("courier_link")) if link]
@@ -97,7 +98,7 @@ def _laid_out(
         "paragraphs": paragraphs,
         "marked_up": [Markup("<br>").join(_linked(line, links) for line in part.split("\n")) for part in paragraphs],
         "shows": kind.shows - ({Shows.FOLLOW} if "tracking_link" in named(said) else set()),
-        "greeting": _greeting(values) if kind.reader is Reader.CUSTOMER and known else "",
+        "greeting": _greeting(values) if greets else "",
         "why": values["words"][_WHY[kind.reader]].format(shop=values["shop"]) if known else "",
     }
     return Written(

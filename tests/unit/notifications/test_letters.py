@@ -24,10 +24,12 @@ from libs.contracts.orders import (
     PaymentAxis,
     PaymentKind,
 )
+from libs.contracts.statuses import StatusText
 from libs.events.transaction import new_id
 from services.notifications import domain, figures, wording
-from services.notifications.domain import KINDS, LANGUAGES, Known, Shows
-from services.notifications.rendering import Written, written
+from services.notifications.domain import KINDS, LANGUAGES, Known, OwnText, Shows
+from services.notifications.phones import CODES, number_of
+from services.notifications.rendering import Written, status_written, written
 from tests.unit.notifications.letters import ANA, PLACED, a_channel, a_line, a_locker, a_transfer, an_awb, an_order, lei
 
 
@@ -238,3 +240,38 @@ def test_no_text_of_a_customer_becomes_markup_or_a_second_line(name: str, street
     shown = figures.one_line(article)
     assert f"× {shown} (MUG-01)" in found.text or not shown
     assert " ".join(shown.split()) in " ".join(Page(found.html).seen.split()) or not shown
+
+
+def test_the_shops_own_text_greets_whom_it_names_only_once() -> None:
+    values = wording.values_of(OrderPaid(order=an_order(), person=ANA), a_channel(), "ro")
+    named = written(KINDS["paid"], "ro", values, OwnText("S", "Dragă {customer_name},\n\nam primit banii."))
+    assert named.text.count("Ana Țepeș") == 1
+    unnamed = written(KINDS["paid"], "ro", values, OwnText("S", "Am primit banii."))
+    assert unnamed.text.startswith("Bună ziua, Ana Țepeș,")
+
+
+@settings(max_examples=60, deadline=None)
+@example("{{ 7 * 7 }} {% raw %}", "<b>x</b>")
+@example("{tracking_link}", "https://urma.example/t/1")
+@given(ANYTHING, ANYTHING)
+def test_nothing_that_a_shop_or_an_operator_writes_becomes_markup(message: str, comment: str) -> None:
+    person = ANA.model_copy(update={"comment": comment, "tracking": "1"})
+    event = OrderPaid(order=an_order(), person=person)
+    values = wording.values_of(event, a_channel(), "ro", "https://urma.example")
+    found = status_written(StatusText(language="ro", name="Gata", message=message), values)
+    page = Page(found.html)
+    assert set(page.elements) <= {
+        "html", "head", "meta", "title", "style", "body", "div", "main", "h1", "p", "br", "a",
+    }  # fmt: skip
+    assert {link for link in page.links if link} <= {"https://urma.example/t/1", "https://pravalia.example"}
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "number"),
+    [("0722 123 456", "RO", "+40722123456"), ("+40 (0)722-123-456", "IT", "+40722123456"),
+     ("0039 06 1234567", "RO", "+39061234567"), ("06 1234567", "IT", "+39061234567"),
+     ("06.12.34.56.78", "FR", "+33612345678"), ("0722123456", None, None), ("0722123456", "XX", None),
+     ("none", "RO", None), ("+1", "RO", None), ("٠٧٢٢", "RO", None)],
+)  # fmt: skip
+def test_a_number_is_read_as_people_of_its_country_write_it(text: str, country: str, number: str | None) -> None:
+    assert number_of(text, country, CODES) == number
