@@ -375,3 +375,17 @@ async def test_the_loops_do_it_by_themselves_when_woken(uow: UnitOfWork, other_s
     await until(lambda: other_side.recorded)
     stop.set()
     await running
+
+
+async def test_calls_to_two_others_in_one_table_are_worked_off_apart(uow: UnitOfWork, other_side: Outside) -> None:
+    mine, other = await given_errands(uow, 2)
+    async with uow(CAUSE) as tx:
+        await tx.sql.execute("UPDATE errand SET what = 'other' WHERE id = $1", other)
+    calls = calls_of(uow, other_side, only="what <> 'other'", name="mine")
+    assert [loop.name for loop in calls.loops()] == ["mine", "mine look-ups"]
+    assert await calls.due_round() == 1
+    async with uow(CAUSE) as tx:
+        await tx.sql.execute("UPDATE errand SET call_state = 'claimed', claimed_until = now() WHERE id = $1", other)
+    await calls.sweep_round()
+    assert (await row_of(uow, other))["call_state"] == CallState.CLAIMED
+    assert other_side.called == {mine: 1}
