@@ -37,6 +37,7 @@ MANAGER = OPERATOR | {
     "profit:override",
     "costs:write",
     "audit:read",
+    "customers:erase",
 }
 ERP = frozenset(
     {

@@ -1,30 +1,32 @@
-"""`python -m services.orders [all|api|worker|relay|migrate]`."""
+"""`python -m services.orders [all|api|worker|relay|migrate|verify-audit]`."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from libs.service.loops import Loop
 from libs.service.main import main
-from libs.service.service import Context, Service
+from libs.service.service import Command, Context, Service
 from services.orders.channels import routes as channels
 from services.orders.consumers import consumer
+from services.orders.customers import erasing
 from services.orders.customers import routes as customers
 from services.orders.desk import routes as desk
 from services.orders.desk import stream
 from services.orders.desk.following import public
 from services.orders.desk.following import routes as following
-from services.orders.lifecycle import deadlines
+from services.orders.lifecycle import audit_routes, auditing, deadlines
 from services.orders.lifecycle import routes as lifecycle
 from services.orders.placing import routes as placing
 from services.orders.profit import routes as profit
 from services.orders.profit import settings_routes as profit_settings
+from services.orders.schema import TABLES  # noqa: F401 - what is erased is found in all of them
 from services.orders.settings import Settings
 from services.orders.statuses import definition_routes, entry_routes, process_routes, rule_routes
 
 
 def loops(context: Context[Settings]) -> Sequence[Loop]:
     """The timers of orders."""
-    return (deadlines.loop(context.uow, context.settings.deadlines_every),)
+    return (deadlines.loop(context.uow, context.settings.deadlines_every), erasing.loop(context))
 
 
 service = Service(
@@ -37,6 +39,7 @@ service = Service(
         following.router,
         public.router,
         lifecycle.router,
+        audit_routes.router,
         profit.router,
         profit_settings.router,
         customers.router,
@@ -50,6 +53,7 @@ service = Service(
     migrations=Path(__file__).parent / "migrations",
     loops=loops,
     feed=("order.created",),
+    commands={"verify-audit": Command(auditing.verify, {"order": "the number of the one order to look at"})},
     description="Orders, customers, channels, sellers and API keys.",
 )
 
