@@ -1,4 +1,4 @@
-"""A service's process: `all`, or one of its parts `api`, `worker`, `relay`; `migrate`; and `restore`."""
+"""A service's process: `all`, or one of its parts `api`, `worker`, `relay`; `migrate`; `restore`; its own commands."""
 
 import argparse
 import asyncio
@@ -29,11 +29,16 @@ log = logging.getLogger(__name__)
 def main(service: Service[Any], arguments: Sequence[str] | None = None) -> int:
     """Run `python -m services.NAME [all|api|worker|relay|migrate|restore]`; 0 only after an ordered stop."""
     parser = argparse.ArgumentParser(prog=f"python -m services.{service.name}")
-    parser.add_argument("part", nargs="?", default="all", choices=("all", *PARTS, "migrate", "restore"))
+    parser.add_argument(
+        "part", nargs="?", default="all", choices=("all", *PARTS, "migrate", "restore", *service.commands)
+    )
     parser.add_argument(
         "--since", type=datetime.fromisoformat, help="restore: when the backup was begun, with its zone"
     )
     parser.add_argument("--again", action="store_true", help="restore: only read once more what others did since")
+    for name, command in service.commands.items():
+        for option, what in command.options.items():
+            parser.add_argument(f"--{option}", help=f"{name}: {what}")
     options = parser.parse_args(arguments)
     part = options.part
     if part == "restore" and (options.since is None or options.since.tzinfo is None):
@@ -49,6 +54,8 @@ def main(service: Service[Any], arguments: Sequence[str] | None = None) -> int:
         return 0
     if part == "restore":
         return asyncio.run(_restore(service, settings, options.since, again=options.again))
+    if part in service.commands:
+        return asyncio.run(_command(service, settings, part, vars(options)))
     telemetry.start_tracing(service.name)
     _calm_the_collector()
     try:
@@ -104,6 +111,12 @@ async def _restore(service: Service[Any], settings: ServiceSettings, since: date
     if found.left:
         print(f"{service.name}: {found.left} could not be read: run it with --again")  # noqa: T201
     return 1 if found.left else 0
+
+
+async def _command(service: Service[Any], settings: ServiceSettings, name: str, options: dict[str, Any]) -> int:
+    command = service.commands[name]
+    async with opened(service, settings) as context:
+        return await command.run(context, {option: options[option] for option in command.options})
 
 
 async def _serve(service: Service[Any], settings: ServiceSettings, names: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """A service as data, and the context its parts share: the composition root."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -55,6 +55,17 @@ def no_loops(_: Context[S]) -> Sequence[Loop]:
 
 
 @dataclass(frozen=True)
+class Command(Generic[S]):
+    """Something that `python -m services.NAME` can do beside serving: `options` by name with what each is for.
+
+    `run` gets what was given for each option, and returns the exit code.
+    """
+
+    run: Callable[[Context[S], Mapping[str, str | None]], Awaitable[int]]
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Service(Generic[S]):
     """One service; its name is also its consumer's and its metrics'. `feed`: topics whose facts are kept as a feed.
 
@@ -71,4 +82,5 @@ class Service(Generic[S]):
     feed: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
     restore: Callable[[Context[S], datetime], Awaitable[Found]] = nothing_more
+    commands: Mapping[str, Command[S]] = field(default_factory=dict)
     description: str = ""

@@ -22,6 +22,7 @@ from libs.contracts.orders import (
     OrderHeld,
     OrderReleased,
     OrderSnapshot,
+    Overdue,
     PaymentAxis,
     PaymentKind,
     StockAxis,
@@ -29,6 +30,7 @@ from libs.contracts.orders import (
 from libs.contracts.shipping import ShipmentState
 from libs.events.transaction import new_id
 from services.orders.lifecycle.axes import MOVED, Heard
+from services.orders.lifecycle.clock import Clock
 from services.orders.lifecycle.lines import Hold, Line
 
 F = TypeVar("F", bound=OrderFact)
@@ -99,6 +101,10 @@ class Order:
     holds: list[Hold] = field(default_factory=list)
     heard: Heard = field(default_factory=Heard)
     said: list[OrderFact] = field(default_factory=list)
+    payment_due_at: datetime | None = None
+    delivery_due_at: datetime | None = None
+    overdue: list[Overdue] = field(default_factory=list)  # what was alerted and is not cured
+    clock: Clock | None = None  # counts deadlines while they may start; never stored
     judged: Judged | None = None  # asked anew each time that it could complete; never stored
     stopped_at_loss: bool = False  # just now, instead of completing; never stored
     chain: bytes | None = None  # of the last row of its timeline

@@ -25,6 +25,7 @@ from services.orders.lifecycle import store, timeline
 from services.orders.lifecycle.axes import Part
 from services.orders.lifecycle.change import Change, Told
 from services.orders.lifecycle.domain import Order
+from services.orders.lifecycle.lateness import alert
 from services.orders.lifecycle.rooms import rooms
 from services.orders.lifecycle.steps import Step
 from services.orders.lifecycle.taking import advance, cancel
@@ -217,6 +218,13 @@ def ask_for_parcel(order: Order) -> None:
     if not order.ready:
         order.ready = True
         order.say(OrderReady)
+
+
+async def tell_late(tx: Transaction, order_id: UUID) -> Order:
+    """A deadline of it has passed: that is alerted, once for each deadline."""
+    change = await opened(tx, order_id)
+    alert(change.order, change.now)
+    return await keep(tx, change)
 
 
 async def ask_for_money(tx: Transaction, order_id: UUID) -> Order:

@@ -14,12 +14,14 @@ from libs.contracts.orders import (
 from libs.contracts.shipping import ShipmentSnapshot, ShipmentState
 from services.orders.lifecycle.axes import MOVED, covers
 from services.orders.lifecycle.domain import GOODS_ARE_SAFE, MONEY_IS_HERE, MONEY_IS_SAFE, Judged, Order
+from services.orders.lifecycle.lateness import cured
 
 
 class Step(Enum):
     """What follows next."""
 
     NONE = auto()
+    IN_TIME = auto()
     HOLD_CONTRADICTION = auto()
     # while it is open
     EXPIRE = auto()
@@ -49,6 +51,8 @@ def next_step(order: Order) -> Step:
     """What follows from all that is known now; asked again until nothing follows."""
     if order.historic:
         return Step.NONE
+    if cured(order):
+        return Step.IN_TIME
     match order.lifecycle:
         case Lifecycle.OPEN:
             return _while_open(order)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from libs.contracts.orders import (
     HoldKind,
     Lifecycle,
     OnShortage,
+    Overdue,
     PaymentAxis,
     PaymentKind,
     StockAxis,
@@ -26,8 +27,10 @@ from libs.contracts.shipping import FulfilmentSnapshot
 from libs.events.transaction import Transaction
 from services.orders.lifecycle.audit import link, sealed
 from services.orders.lifecycle.axes import Heard, Part
+from services.orders.lifecycle.clock import Clock, Hours
 from services.orders.lifecycle.domain import Order
 from services.orders.lifecycle.lines import Hold, Line
+from services.orders.lifecycle.tables import DELIVERY_WAITED_FOR, PAYMENT_WAITED_FOR
 from services.orders.lifecycle.timeline import Entry
 
 _ENUMS: dict[str, type[StrEnum]] = {
@@ -51,7 +54,7 @@ MOVING = (
     *("version", "events", "lifecycle", "stock", "payment", "fulfilment", "round", "reserved_once", "ready"),
     *("cancel_request", "cancel_wanted", "expiring", "reserve_until", "cancel_reason", "give_back", "paid_told"),
     *("delivered_told", "shipped_told", "returned_told", "delivery_kind", "payment_kind", "reserve_minutes"),
-    "chain",
+    *("chain", "payment_due_at", "delivery_due_at", "overdue"),
 )
 """The columns that change after an order was placed."""
 _FIXED = (
@@ -74,7 +77,10 @@ SELECT id,
        ARRAY(SELECT ROW(id, kind, about, reason, placed_at, placed_by, fields::text, lifted_at, lifted_by)
              FROM hold WHERE order_id = o.id ORDER BY placed_at, id) AS holds,
        ARRAY(SELECT ROW(kind, part_id, snapshot::text, seen)
-             FROM order_part WHERE order_id = o.id ORDER BY part_id) AS parts
+             FROM order_part WHERE order_id = o.id ORDER BY part_id) AS parts,
+       (SELECT ROW(c.time_zone, c.working_days, c.opens, c.closes, c.holidays, d.rules::text)
+        FROM orders x JOIN channel c ON c.code = x.channel CROSS JOIN deadline_settings d
+        WHERE x.id = o.id AND x.lifecycle IN ('open', 'cancelled') AND d.rules <> '[]') AS clock
 FROM unnest($1::uuid[]) AS o(id)
 """
 _HOLD = """
@@ -120,6 +126,18 @@ FROM counted
 """
 
 
+_LATE = f"""
+WITH late AS (
+    (SELECT id FROM orders WHERE {PAYMENT_WAITED_FOR} AND payment_due_at <= now() ORDER BY payment_due_at LIMIT $1
+     FOR UPDATE SKIP LOCKED)
+    UNION ALL
+    (SELECT id FROM orders WHERE {DELIVERY_WAITED_FOR} AND delivery_due_at <= now() ORDER BY delivery_due_at LIMIT $1
+     FOR UPDATE SKIP LOCKED)
+)
+SELECT DISTINCT id FROM late
+"""  # noqa: S608 - constants
+
+
 async def locked(tx: Transaction, order_id: UUID) -> tuple[Order, datetime] | None:
     """The order under its lock, and the database's time; None when there is no such order."""
     return await _loaded(tx, f"{_READ} FOR UPDATE", order_id)
@@ -155,6 +173,7 @@ def _whole(row: Any, rest: Any) -> Order:
     order.lines = [Line(*line) for line in rest["lines"]]
     order.holds = [_hold(*hold) for hold in rest["holds"]]
     order.heard = _heard(rest["parts"])
+    order.clock = clock_of(*rest["clock"]) if rest["clock"] else None
     return order
 
 
@@ -162,12 +181,18 @@ def _order(row: dict[str, Any]) -> Order:
     row.pop("read_at")
     for name, kind in _ENUMS.items():
         row[name] = kind(row[name]) if row[name] is not None else None
+    row["overdue"] = [Overdue(kind) for kind in row["overdue"]]
     person, point = row.pop("person"), row.pop("pickup_point")
     return Order(
         **row,
         person=Person.model_validate(person) if person else None,
         pickup_point=PickupPoint.model_validate(point) if point else None,
     )
+
+
+def clock_of(time_zone: str, days: list[str], opens: str, closes: str, holidays: list[date], rules: str) -> Clock:
+    """What an order's deadlines are counted by, from its channel's columns and the rules."""
+    return Clock.of(Hours(time_zone, frozenset(days), opens, closes, frozenset(holidays)), rules)
 
 
 def _hold(  # noqa: PLR0913, PLR0917 - the columns of a row
@@ -283,6 +308,12 @@ async def save_holds(tx: Transaction, order: Order, holds: list[Hold]) -> None:
             for h in holds
         ],
     )
+
+
+async def late(tx: Transaction, batch: int) -> list[UUID]:
+    """Orders of which something is past its deadline by the database's clock, locked; locked ones are left out."""
+    rows = await tx.sql.fetch(_LATE, batch)
+    return [row["id"] for row in rows]
 
 
 async def due(tx: Transaction, batch: int) -> list[UUID]:

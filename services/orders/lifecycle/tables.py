@@ -17,6 +17,12 @@ WITHOUT_FAILURES = """CASE WHEN snapshot ? 'shipments' THEN jsonb_set(snapshot, 
 
 FORGOTTEN = personal(GONE)
 
+PAYMENT_WAITED_FOR = """payment_due_at IS NOT NULL AND lifecycle IN ('open', 'confirmed')
+    AND payment IN ('pending', 'failed') AND NOT overdue @> '{payment}'::text[]"""
+DELIVERY_WAITED_FOR = """delivery_due_at IS NOT NULL AND lifecycle = 'confirmed' AND NOT delivered_told
+    AND NOT overdue @> '{delivery}'::text[]"""
+"""What the timer looks for, as `lateness.waited_for` says it."""
+
 
 class OrderRow(Table, table=True):
     """An order: what was agreed, how far it is, and what has been said about it."""
@@ -29,6 +35,8 @@ class OrderRow(Table, table=True):
         Index(
             "orders_deadline", "reserve_until", postgresql_where=text("reserve_until IS NOT NULL AND expiring IS NULL")
         ),
+        Index("orders_payment_due", "payment_due_at", postgresql_where=text(PAYMENT_WAITED_FOR)),
+        Index("orders_delivery_due", "delivery_due_at", postgresql_where=text(DELIVERY_WAITED_FOR)),
         whose("id = ANY($1::uuid[])"),
     )
     noun: ClassVar[str] = "order"
@@ -86,6 +94,9 @@ class OrderRow(Table, table=True):
     tracking_token: str | None = words(
         default=None, sa_column_kwargs=personal(GONE)
     )  # of the link that opens its history; the only one that does
+    payment_due_at: datetime | None = moment(default=None)
+    delivery_due_at: datetime | None = moment(default=None)
+    overdue: list[str] = texts(sa_column_kwargs={"server_default": text("'{}'")})  # what was alerted and is not cured
     visible: bool | None = None  # whether its customer sees it; None: as the channel and its payment say
 
 
@@ -189,6 +200,16 @@ class OrderEventRow(Table, table=True):
     salt: bytes | None = Field(default=None, sa_column_kwargs=FORGOTTEN)
     personal_digest: bytes | None = None
     chain: bytes | None = None  # None: written by a release before the chain ran
+
+
+class DeadlineSettingsRow(Table, table=True):
+    """After how long payment and delivery are late, by method: one row."""
+
+    __tablename__ = "deadline_settings"
+
+    id: bool = Field(primary_key=True)
+    version: int = big()
+    rules: list[dict[str, Any]] = document()
 
 
 class WorkRow(Table, table=True):

@@ -19,10 +19,12 @@ from libs.contracts.orders import (
     OrderReserved,
     OrderReturned,
     OrderShipped,
+    Overdue,
 )
 from libs.contracts.shipping import ShipmentState
 from services.orders.lifecycle.axes import MOVED
 from services.orders.lifecycle.domain import BY, MONEY_IS_SAFE, Order
+from services.orders.lifecycle.lateness import cure
 from services.orders.lifecycle.steps import Step, contradiction, lost, next_step, round_of, untold
 
 
@@ -89,9 +91,11 @@ def _announce_reserved(order: Order, now: datetime, _: timedelta) -> None:
     order.say(OrderReserved)
 
 
-def _confirm(order: Order, *_: object) -> None:
+def _confirm(order: Order, now: datetime, _: timedelta) -> None:
     # Undone by a cancel request, which shipping answers.
     order.lifecycle, order.expiring, order.reserve_until = Lifecycle.CONFIRMED, None, None
+    # Each time that it is confirmed is a new start: the clock of a reopened order begins again.
+    order.delivery_due_at = order.clock.due(Overdue.DELIVERY, order.delivery_method, now) if order.clock else None
     order.say(OrderConfirmed)
 
 
@@ -165,7 +169,12 @@ def _complete(order: Order, *_: object) -> None:
     order.say(OrderCompleted)
 
 
+def _in_time(order: Order, *_: object) -> None:
+    cure(order)
+
+
 _TAKEN: dict[Step, Callable[[Order, datetime, timedelta], None]] = {
+    Step.IN_TIME: _in_time,
     Step.HOLD_CONTRADICTION: _hold_contradiction,
     Step.EXPIRE: _expire,
     Step.CANCEL_UNPAYABLE: _cancel_unpayable,

@@ -84,16 +84,18 @@ def spoken(tx: Transaction, order: Order, before: dict[str, Any], ids: Sequence[
 def state_of(order: Order) -> dict[str, Any]:
     """Where an order is: all of it that before and after are told of."""
     holds = sorted({str(hold.kind) for hold in order.standing})
-    return _state(order, holds, order.due, asked=order.cancel_request is not None)
+    return _state(order, holds, order.due, order.cancel_wanted if order.cancel_request else None)
 
 
 def _state_told(order: OrderSnapshot) -> dict[str, Any]:
-    return _state(order, [str(kind) for kind in order.holds], order.total.minor, asked=order.cancel_request is not None)
+    wanted = order.cancel_request.reason if order.cancel_request else None
+    return _state(order, [str(kind) for kind in order.holds], order.total.minor, wanted)
 
 
-def _state(order: Order | OrderSnapshot, holds: list[str], due: int, *, asked: bool) -> dict[str, Any]:
+def _state(order: Order | OrderSnapshot, holds: list[str], due: int, wanted: str | None) -> dict[str, Any]:
     plain = {name: getattr(order, name) for name in PLAIN}
     words = {name: value if value is None else str(value) for name, value in plain.items()}
+    asked = str(wanted) if wanted else None
     return words | {"holds": holds, "due": due, "round": order.round, "ready": order.ready, "cancel_requested": asked}
 
 
