@@ -14,7 +14,7 @@ from services.orders.desk import routes as desk
 from services.orders.desk import stream
 from services.orders.desk.following import public
 from services.orders.desk.following import routes as following
-from services.orders.lifecycle import audit_routes, auditing, deadlines
+from services.orders.lifecycle import audit_routes, auditing, deadline_routes, deadlines
 from services.orders.lifecycle import routes as lifecycle
 from services.orders.placing import routes as placing
 from services.orders.profit import routes as profit
@@ -26,7 +26,8 @@ from services.orders.statuses import definition_routes, entry_routes, process_ro
 
 def loops(context: Context[Settings]) -> Sequence[Loop]:
     """The timers of orders."""
-    return (deadlines.loop(context.uow, context.settings.deadlines_every), erasing.loop(context))
+    every = context.settings.deadlines_every
+    return (deadlines.loop(context.uow, every), deadlines.late_loop(context.uow, every), erasing.loop(context))
 
 
 service = Service(
@@ -39,6 +40,7 @@ service = Service(
         following.router,
         public.router,
         lifecycle.router,
+        deadline_routes.router,
         audit_routes.router,
         profit.router,
         profit_settings.router,

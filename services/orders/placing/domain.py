@@ -10,6 +10,7 @@ from libs.contracts.orders import DeliveryKind, OnShortage, PaymentKind
 from libs.contracts.payments import PaymentMethodChanged
 from libs.contracts.shipping import DeliveryMethodChanged
 from libs.service.problems import FieldError
+from services.orders.lifecycle.clock import Clock
 from services.orders.placing.body import LineIn, PlaceOrder
 from services.orders.placing.fiscal import vat_well_formed, well_formed
 
@@ -30,6 +31,7 @@ class KnownChannel:
     time_zone: str
     history_published: bool = True
     tracking_days: int = 180
+    clock: Clock | None = None  # what deadlines are counted by; None: there are none
 
     @property
     def sold_elsewhere(self) -> bool:

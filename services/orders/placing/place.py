@@ -16,6 +16,7 @@ from libs.contracts.orders import (
     OnShortage,
     OrderCreated,
     OrderHeld,
+    Overdue,
     PaymentAxis,
     StockAxis,
 )
@@ -24,6 +25,7 @@ from libs.service.problems import FieldError
 from services.orders.customers.domain import Identity, email_key, phone_key
 from services.orders.customers.links import Links
 from services.orders.lifecycle.domain import Order
+from services.orders.lifecycle.lateness import waited_for
 from services.orders.lifecycle.lines import Hold, Line
 from services.orders.placing.body import AddressIn, LineIn, PlaceOrder
 from services.orders.placing.domain import KnownChannel, Methods, line_total, payment_kind
@@ -77,6 +79,7 @@ def place(submitted: PlaceOrder, channel: KnownChannel, methods: Methods, taking
     token = _link(order, channel, taking)
     order.lines = [_line(n, line) for n, line in enumerate(submitted.lines, 1)]
     order.settle()
+    _watch(order, channel)
     if taking.wrong:
         fields = [{"field": error.field, "detail": error.detail} for error in taking.wrong[:100]]
         reason = "what was submitted is not complete or not right: " + ", ".join(f["field"] for f in fields[:10])
@@ -133,6 +136,13 @@ def _link(order: Order, channel: KnownChannel, taking: Taking) -> str | None:
     if channel.history_published and order.person is not None:
         order.person = order.person.model_copy(update={"tracking": token})
     return token
+
+
+def _watch(order: Order, channel: KnownChannel) -> None:
+    """Its payment's clock starts when it was placed; what is paid, or due on delivery, has none."""
+    order.clock = channel.clock
+    if order.clock and not order.historic and waited_for(order, Overdue.PAYMENT):
+        order.payment_due_at = order.clock.due(Overdue.PAYMENT, order.payment_method, order.placed_at)
 
 
 def person_of(submitted: PlaceOrder) -> Person:

@@ -8,12 +8,13 @@ from libs.contracts.orders import OnShortage
 from libs.contracts.payments import PaymentMethodChanged
 from libs.contracts.shipping import DeliveryMethodChanged
 from libs.events.transaction import Transaction
-from services.orders.lifecycle.store import MOVING
+from services.orders.lifecycle.store import MOVING, clock_of
 from services.orders.placing.domain import KnownChannel, Methods
 from services.orders.placing.place import Placed
 
 _SURROUNDINGS = """
 SELECT c.code, c.kind, s.series, c.languages, c.on_shortage, c.time_zone, c.history_published, c.tracking_days,
+       c.working_days, c.opens, c.closes, c.holidays, (SELECT rules::text FROM deadline_settings) AS deadlines,
        now() AS now,
        (SELECT fact FROM known_delivery_method WHERE code = $2 ORDER BY version DESC LIMIT 1) AS delivery,
        (SELECT fact FROM known_payment_method WHERE code = $3 ORDER BY version DESC LIMIT 1) AS payment,
@@ -22,6 +23,7 @@ FROM channel c JOIN seller s ON s.code = c.seller
 LEFT JOIN orders o ON o.channel = c.code AND o.external_id = $4
 WHERE c.code = $1
 """
+_CLOCK = ("time_zone", "working_days", "opens", "closes", "holidays", "deadlines")
 _ORDER = (
     *("id", "number", "channel", "external_id", "language", "placed_at", "historic", "on_shortage", "currency"),
     *("goods", "delivery", "charges", "discounts", "total", "delivery_method", "payment_method", "customer_id"),
@@ -124,6 +126,7 @@ async def surroundings(
             row["time_zone"],
             row["history_published"],
             row["tracking_days"],
+            clock_of(*(row[name] for name in _CLOCK)),
         ),
         Methods(
             DeliveryMethodChanged.model_validate(row["delivery"]) if row["delivery"] else None,
