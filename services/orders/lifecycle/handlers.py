@@ -77,7 +77,7 @@ async def keep(tx: Transaction, change: Change, heard: Part | None = None) -> Or
     if sum(line.cut for line in order.lines) != change.known_cut:
         await store.save_cuts(tx, order)
     for follow in rooms().follow:
-        await follow(tx, change)
+        await follow(tx, [change])
     return order
 
 
@@ -89,8 +89,8 @@ async def keep_all(tx: Transaction, changes: Sequence[Change]) -> None:
             await store.save_holds(tx, change.order, holds)
         if sum(line.cut for line in change.order.lines) != change.known_cut:
             await store.save_cuts(tx, change.order)
-        for follow in rooms().follow:
-            await follow(tx, change)
+    for follow in rooms().follow:
+        await follow(tx, changes)
 
 
 async def go_on(tx: Transaction, change: Change) -> None:

@@ -3,7 +3,7 @@
 Without it no order moves, so that nobody can forget the rules, the profit or the read table.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from libs.events.transaction import Transaction
@@ -18,13 +18,13 @@ class Rooms:
 
     judge: sets `order.judged` before an order completes. listens: whether a rule waits for facts of a topic. react:
     takes what is in `change.told` and does what the rules say (it may change the order and let it speak). follow:
-    writes what is read instead of the order, once, after the order itself was saved.
+    writes what is read instead of orders, once, after the orders themselves were saved; a bulk call brings many.
     """
 
     judge: Act
     listens: Callable[[Transaction, str], Awaitable[bool]]
     react: Act
-    follow: tuple[Act, ...]
+    follow: tuple[Callable[[Transaction, Sequence[Change]], Awaitable[None]], ...]
 
 
 _wired: list[Rooms] = []

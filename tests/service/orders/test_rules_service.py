@@ -54,6 +54,11 @@ async def facts_of(api: ServiceClient, topic: str) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
+def mailed(order: dict[str, Any]) -> NotificationSent:
+    """A mail about an order has left."""
+    return NotificationSent(message=new_id(), version=1, order_id=UUID(order["id"]), kind="paid", by="mail")
+
+
 async def test_f4_f34_rules_move_an_order_by_itself_as_its_parcel_does(api: ServiceClient) -> None:
     assert (await api.post("/v1/statuses/library/walk/install")).status_code == 200
     left = await rule(api, "shipment.dispatched", "shipped")
@@ -104,8 +109,7 @@ async def test_conditions_choose_by_the_order_and_by_the_fact(api: ServiceClient
     await api.post(f"/v1/orders/{order['id']}/hold", json={"kind": "fraud", "reason": "ask"})
     assert (await standing(api, order))["order"] == "waiting-for-goods"
     await rule(api, "notification.sent", "new", ("message_kind", "ne", "thanks"))
-    sent = {"version": 1, "order_id": UUID(order["id"]), "by": "mail"}
-    await hear(api, NotificationSent(message=new_id(), kind="paid", **sent))
+    await hear(api, mailed(order))
     assert (await standing(api, order))["order"] == "new", "a fact that changes nothing by itself may set a status"
     assert (await topics(api, order))[-2:] == ["notification.sent", "status.changed"]
     assert quiet not in [each["rule_id"] for each in await entries(api, order)]
@@ -132,12 +136,11 @@ async def test_rules_that_chase_each_other_end_eight_deep_and_the_order_goes_on(
 async def test_depth_is_counted_across_services(api: ServiceClient, orders_url: str) -> None:
     await rule(api, "notification.sent", "processing")
     order = await placed(api)
-    sent = {"version": 1, "order_id": UUID(order["id"]), "by": "mail"}
-    deep = record_of(NotificationSent(message=new_id(), kind="paid", **sent), depth=8)
+    deep = record_of(mailed(order), depth=8)
     await consumer.deliver(api.context.uow, deep)
     assert await standing(api, order) == {}
     assert len(await refusals(orders_url)) == 1
-    fine = record_of(NotificationSent(message=new_id(), kind="paid", **sent), depth=7)
+    fine = record_of(mailed(order), depth=7)
     await consumer.deliver(api.context.uow, fine)
     assert await standing(api, order) == {"order": "processing"}
 
