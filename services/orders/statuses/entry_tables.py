@@ -49,7 +49,7 @@ class EntryRow(Table, table=True):
     applied_by: str = words()
     rule_id: UUID | None = None
     fact_id: UUID | None = None
-    comment: str | None = words(default=None, sa_column_kwargs=personal(GONE))  # what the operator wrote to the customer
+    comment: str | None = words(default=None, sa_column_kwargs=personal(GONE))  # to the customer
     actions: dict[str, bool] = document()
     published: bool
 

@@ -104,7 +104,7 @@ async def ended_order(town: Town, key: str = "first") -> UUID:
 
 
 async def plant(town: Town, order: UUID, topic_of_poison: str = "order.held") -> None:
-    """What a longer life would have left: parcels, labels, callbacks, webhooks, dead letters, work that stands still."""
+    """What a longer life would have left: parcels, labels, callbacks, webhooks, dead letters, a hold."""
     parcel, fulfilment, payment = new_id(), new_id(), new_id()
     words = f"{NAME}, {STREET}, {CITY}, {PHONE}"
     await town.sql(
@@ -115,14 +115,16 @@ async def plant(town: Town, order: UUID, topic_of_poison: str = "order.held") ->
     )
     await town.sql(
         "shipping",
-        """INSERT INTO shipment (id, fulfilment_id, order_id, depot, kind, courier, token, state, status, weight_g, parcels,
-               asked, bookings, void, sent_to, awb, failure, planned_at)
-           VALUES ($1, $2, $3, 'main', 'courier', 'fan', 'tok-1', 'returned', 'returned', 1, 1, true, 1, 'no', 'print', 'AWB777', $4, now())""",
+        """INSERT INTO shipment (id, fulfilment_id, order_id, depot, kind, courier, token, state, status, weight_g,
+               parcels, asked, bookings, void, sent_to, awb, failure, planned_at)
+           VALUES ($1, $2, $3, 'main', 'courier', 'fan', 'tok-1', 'returned', 'returned', 1, 1, true, 1,
+               'no', 'print', 'AWB777', $4, now())""",
         parcel, fulfilment, order, f"no such address: {words}",
     )  # fmt: skip
     await town.sql(
         "shipping",
-        "INSERT INTO label (shipment_id, awb, size, format, sha256, content) VALUES ($1, 'AWB777', 'A6', 'pdf', sha256($2), $2)",
+        """INSERT INTO label (shipment_id, awb, size, format, sha256, content)
+           VALUES ($1, 'AWB777', 'A6', 'pdf', sha256($2), $2)""",
         parcel, f"%PDF {words}".encode(),
     )  # fmt: skip
     await town.sql(
@@ -150,11 +152,12 @@ async def plant(town: Town, order: UUID, topic_of_poison: str = "order.held") ->
     await town.sql("payments", "UPDATE payment SET failure = $2 WHERE id = $1", payment, f"declined for {NAME}")
     await town.sql(
         "payments",
-        """INSERT INTO webhook_inbox (id, order_id, provider, account_id, event_id, event_type, delivery_id, headers, body,
-               call_state, note) VALUES ($1, $2, 'paypal', 'a', 'WH-1', 'X', 'd', '{}', $3, 'succeeded', $4)""",
+        """INSERT INTO webhook_inbox (id, order_id, provider, account_id, event_id, event_type, delivery_id, headers,
+               body, call_state, note) VALUES ($1, $2, 'paypal', 'a', 'WH-1', 'X', 'd', '{}', $3, 'succeeded', $4)""",
         new_id(), order, json.dumps({"payer": {"email_address": EMAIL, "name": NAME}}).encode(), f"paid by {NAME}",
     )  # fmt: skip
-    hold = "INSERT INTO hold (id, order_id, kind, about, reason, fields, placed_at, placed_by) VALUES ($1, $2, 'manual', 'x', $3, '[]', now(), 'user:1')"
+    hold = """INSERT INTO hold (id, order_id, kind, about, reason, fields, placed_at, placed_by)
+              VALUES ($1, $2, 'manual', 'x', $3, '[]', now(), 'user:1')"""
     await town.sql("orders", hold, new_id(), order, f"{NAME} rang")
     poison = Outgoing(topic_of_poison, str(order), json.dumps({"order": {}, "person": {"name": NAME}}).encode(), ())
     await town.desk.context.bus.publish([poison])
@@ -229,7 +232,7 @@ async def test_b13_erasing_a_customer_leaves_nothing_of_them_in_any_column_of_an
         "orders", "SELECT number, total, currency, lifecycle, placed_at FROM orders WHERE id = $1", order
     )
     assert [tuple(row) for row in kept] == [tuple(row) for row in money]  # money and law stay
-    assert len((await town.sql("orders", "SELECT 1 FROM order_line WHERE order_id = $1", order))) == 2
+    assert len(await town.sql("orders", "SELECT 1 FROM order_line WHERE order_id = $1", order)) == 2
     await late_facts_come_without_the_person(town, order, records)
     await who_comes_back_is_somebody_new(town, customer)
 
