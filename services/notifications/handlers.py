@@ -45,7 +45,7 @@ async def order_said(tx: Transaction, event: OrderFact, fact: UUID) -> None:
     waited_for, erased = await store.learn_order(tx, event)
     if erased:
         event = event.model_copy(update={"person": None})
-    if type(event) in ASKED_BY or (isinstance(event, StatusChanged) and event.published):
+    if type(event) in ASKED_BY or isinstance(event, StatusChanged):
         await write_about_order(tx, event, fact)
     if not waited_for:
         return
