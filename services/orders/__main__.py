@@ -1,4 +1,4 @@
-"""`python -m services.orders [all|api|worker|relay|migrate|verify-audit]`."""
+"""`python -m services.orders [all|api|worker|relay|migrate|rebuild-lists|verify-audit]`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +10,8 @@ from services.orders.channels import routes as channels
 from services.orders.consumers import consumer
 from services.orders.customers import erasing
 from services.orders.customers import routes as customers
+from services.orders.desk import counters, list_routes, rebuilding, stream
 from services.orders.desk import routes as desk
-from services.orders.desk import stream
 from services.orders.desk.following import public
 from services.orders.desk.following import routes as following
 from services.orders.lifecycle import audit_routes, auditing, deadline_routes, deadlines
@@ -27,7 +27,12 @@ from services.orders.statuses import definition_routes, entry_routes, process_ro
 def loops(context: Context[Settings]) -> Sequence[Loop]:
     """The timers of orders."""
     every = context.settings.deadlines_every
-    return (deadlines.loop(context.uow, every), deadlines.late_loop(context.uow, every), erasing.loop(context))
+    return (
+        deadlines.loop(context.uow, every),
+        deadlines.late_loop(context.uow, every),
+        erasing.loop(context),
+        counters.loop(context.uow, context.settings.counters_every),
+    )
 
 
 service = Service(
@@ -36,6 +41,7 @@ service = Service(
     routers=(
         placing.router,
         stream.router,  # before `/v1/orders/{order_id}`, which takes every other word
+        list_routes.router,
         desk.router,
         following.router,
         public.router,
@@ -55,7 +61,10 @@ service = Service(
     migrations=Path(__file__).parent / "migrations",
     loops=loops,
     feed=("order.created",),
-    commands={"verify-audit": Command(auditing.verify, {"order": "the number of the one order to look at"})},
+    commands={
+        "rebuild-lists": Command(rebuilding.rebuild),
+        "verify-audit": Command(auditing.verify, {"order": "the number of the one order to look at"}),
+    },
     description="Orders, customers, channels, sellers and API keys.",
 )
 

@@ -1,7 +1,8 @@
 """Who takes part when an order moves: the rooms above lifecycle, from the rules down to the read table."""
 
+from services.orders.desk import read_table
 from services.orders.lifecycle.rooms import Rooms, wire
 from services.orders.profit.handlers import judge
 from services.orders.statuses.reacting import listens, react
 
-wire(Rooms(judge=judge, listens=listens, react=react, follow=()))
+wire(Rooms(judge=judge, listens=listens, react=react, follow=(read_table.follow,)))

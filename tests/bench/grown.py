@@ -34,6 +34,19 @@ class Copied:
     other: Mapping[str, str]
 
 
+_STATUS = "(SELECT array_agg(id ORDER BY position) FROM status WHERE track = 'order')"
+_STANDING = f"{_STATUS}[1 + n % cardinality({_STATUS})]"
+_MARKS = f"""ARRAY[
+    CASE WHEN {_DONE} THEN 'lifecycle:completed' ELSE 'lifecycle:open' END,
+    CASE WHEN {_DONE} THEN 'stock:deducted' ELSE 'stock:reserved' END,
+    CASE WHEN {_DONE} THEN 'payment:received' ELSE 'payment:pending' END,
+    CASE WHEN {_DONE} THEN 'fulfilment:delivered' ELSE 'fulfilment:none' END,
+    CASE WHEN {_DONE} THEN 'has_awb:yes' ELSE 'has_awb:no' END,
+    'channel:web', 'currency:RON', 'delivery_method:courier', 'payment_method:' || (ARRAY['paypal', 'cod'])[1 + n % 2],
+    'status:' || {_STANDING}] ||
+    CASE WHEN n % 1000 = 0 THEN ARRAY['bucket:on_hold', 'hold:manual'] WHEN n % 500 = 0 THEN
+    ARRAY['bucket:overdue', 'overdue:payment'] ELSE '{{}}' END"""
+_SITE = "ARRAY['site-' || n % 50]"
 _OF_RESERVATION = "reservation_id = (SELECT id FROM reservation WHERE order_id = $1)"
 _MOVED = "id = (SELECT id FROM movement WHERE sku = 'mug' AND $1::uuid IS NOT NULL ORDER BY id LIMIT 1)"
 ORDERS: tuple[Copied, ...] = (
@@ -51,11 +64,40 @@ ORDERS: tuple[Copied, ...] = (
             "payment": f"CASE WHEN {_DONE} THEN 'received' ELSE 'pending' END",
             "fulfilment": f"CASE WHEN {_DONE} THEN 'delivered' ELSE 'none' END",
             "reserve_until": "NULL",
+            "referers": _SITE,
             "customer_id": "(SELECT array_agg(id) FROM customer)[1 + n % (SELECT count(*) FROM customer)]",
         },
     ),
     Copied("order_line", "order_id = $1", {"id": _LINE, "order_id": _ORDER}),
     Copied("order_event", "order_id = $1", {"event_id": "pg_temp.old('003', n)", "order_id": _ORDER, "at": _AT}),
+    Copied(
+        "order_list",
+        "order_id = $1",
+        {
+            "order_id": _ORDER,
+            "placed_at": _AT,
+            "updated_at": f"{_AT} + n % 1000 * interval '1 minute'",
+            "total": "1000 + n * 7919 % 100000",
+            "due_at": f"CASE WHEN {_DONE} THEN t.due_at ELSE {_AT} + interval '1 day' END",
+            "lifecycle": f"CASE WHEN {_DONE} THEN 'completed' ELSE 'open' END",
+            "order_status": _STANDING,
+            "holds": "CASE WHEN n % 1000 = 0 THEN ARRAY['manual'] ELSE '{}' END",
+            "overdue": "CASE WHEN n % 1000 <> 0 AND n % 500 = 0 THEN ARRAY['payment'] ELSE '{}' END",
+            "marks": _MARKS,
+        },
+    ),
+    Copied(
+        "order_search",
+        "order_id = $1",
+        {
+            "order_id": _ORDER,
+            "words": """array_to_tsvector(ARRAY['old-' || n, n::text, 'ana', 'family' || n % 5000, 'example', 'ro',
+                        'c' || n || '@example.ro', 'c' || n, lpad(n::text, 9, '7'), 'mug-' || n % 300])""",
+            "plain": "ARRAY['old-' || n, n::text, 'mug-' || n % 300]",
+            "referers": _SITE,
+            "skus": "ARRAY['mug-' || n % 300]",
+        },
+    ),
 )
 INVENTORY: tuple[Copied, ...] = (
     Copied("known_order", "id = $1", {"id": _ORDER, "number": "'OLD-' || n", "placed_at": _AT}),

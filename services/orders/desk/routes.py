@@ -1,22 +1,20 @@
-"""Orders read over HTTP: the list, one whole, its timeline, and the feed of new orders."""
+"""Orders read over HTTP: one whole, its timeline, and the feed of new orders."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
-from libs.contracts.orders import FulfilmentAxis, HoldKind, Lifecycle, PaymentAxis, StockAxis
-from libs.service.call import Call, Moment, needs
-from libs.service.paging import After, Limit, Page, decode, encode, page_of
+from libs.service.call import Call, needs
+from libs.service.paging import After, Limit, Page, page_of
 from libs.service.problems import Forbidden, Invalid, NotFound, documented
 from services.orders.desk import store
-from services.orders.desk.customers_view import CustomersOrderOut, CustomersSummaryOut
+from services.orders.desk.customers_view import CustomersOrderOut
 from services.orders.desk.following import account
 from services.orders.desk.following.account import Language
 from services.orders.desk.out import OrderOut
-from services.orders.lifecycle.out import SummaryOut
 from services.orders.lifecycle.timeline import shown
 
 router = APIRouter(prefix="/v1", tags=["orders"])
@@ -50,54 +48,6 @@ class Feed(BaseModel):
 def _only_own(call: Call) -> UUID | None:
     """The customer whose orders alone may be seen; None for somebody who may see all."""
     return call.principal.customer_id if call.principal.kind == "customer" else None
-
-
-@router.get(
-    "/orders", response_model=Page[SummaryOut] | Page[CustomersSummaryOut], responses=documented(Invalid, Forbidden)
-)
-async def orders(  # noqa: PLR0917 - FastAPI's parameters
-    call: Viewer,
-    channel: Annotated[str | None, Query(max_length=64)] = None,
-    external_id: Annotated[str | None, Query(max_length=64)] = None,
-    lifecycle: Lifecycle | None = None,
-    stock: StockAxis | None = None,
-    payment: PaymentAxis | None = None,
-    fulfilment: FulfilmentAxis | None = None,
-    hold: HoldKind | None = None,
-    customer_id: UUID | None = None,
-    placed_from: Moment | None = None,
-    placed_until: Moment | None = None,
-    referer: Annotated[list[Annotated[str, Query(max_length=200)]] | None, Query(max_length=10)] = None,
-    referer_match: Literal["any", "only"] = "any",
-    language: Language = None,
-    after: After = None,
-    limit: Limit = 50,
-) -> Any:
-    """Orders, the newest first. `referer_match=only`: orders that no other referer than these brought.
-
-    A customer gets their own, those that are shown to them; filters do not narrow those.
-    """
-    place = decode(after, (datetime, UUID))
-    if (customer := _only_own(call)) is not None:
-        return await account.own_orders(call, customer, (place[0], place[1]) if place else None, limit, language)
-    filters = store.Filters(
-        channel,
-        external_id,
-        lifecycle,
-        stock,
-        payment,
-        fulfilment,
-        hold,
-        customer_id,
-        placed_from,
-        placed_until,
-        tuple(referer or ()),
-        referer_match,
-    )
-    async with call.read() as tx:
-        rows = await store.page(tx, filters, (place[0], place[1]) if place else None, limit + 1)
-    shown = [SummaryOut.of_row(row) for row in rows]
-    return page_of(shown, limit, lambda row: encode(row.placed_at, row.id))
 
 
 @router.get(
