@@ -27,7 +27,7 @@ class Screen:
     height: int
 
 
-SCREENS = (Screen("phone", 390, 1500), Screen("desk", 1024, 1360))
+SCREENS = (Screen("phone", 390, 1820), Screen("desk", 1024, 1560))
 LOOKS = {"light": "1", "dark": "0"}
 FRAME = "border:0;display:block;margin:0 auto;height:100vh"
 NARROWEST = 500  # no window is narrower: a phone's page stands in a frame

@@ -112,7 +112,8 @@ async def test_f122_f129_the_page_shows_the_history_in_colours_with_names_of_nob
     await apply(api, order, "gone", comment="Mâine <i>la</i> prânz")
     path = await path_of(api, order)
     page = (await api.as_role("").get(path)).text
-    assert f"Ana: OWNmain https://shop.example/track/main https://t.example{path}" in page
+    assert 'Ana: OWNmain <a href="https://shop.example/track/main"' in page
+    assert f'<a href="https://t.example{path}"' in page
     assert "Ana Pop" not in page
     for part in ("background:#fde047;color:#000000", "&lt;b&gt;Plecată", "Mâine &lt;i&gt;la&lt;/i&gt; prânz"):
         assert part in page

@@ -181,6 +181,18 @@ def test_a_link_that_leads_nowhere_good_is_left_out() -> None:
     assert parcel_out(shipment).link == "https://shop.example/track/main"
 
 
+def test_a_web_address_in_a_message_is_a_link_and_all_else_of_it_is_text() -> None:
+    text = 'Vezi https://fan.example/?awb=1&x="y"><b> (http://t.example/a). javascript:alert(1)'
+    html, _ = order_page(shown(history=[told(message=text)]), "Europe/Bucharest")
+    page = Page(html)
+    hrefs = [attrs["href"] for attrs in page.of("a")]
+    assert "https://fan.example/?awb=1&x=" in hrefs
+    assert "http://t.example/a" in hrefs
+    assert not [href for href in hrefs if href and href.startswith("javascript")]
+    assert not page.of("b")
+    assert text in page.text
+
+
 def test_the_page_of_a_link_that_opens_nothing_says_what_to_do_in_the_reader_s_language() -> None:
     assert "Questo link non apre nulla" in gone_page("it-CH")[0]
     assert "This link opens nothing" in gone_page("de")[0]

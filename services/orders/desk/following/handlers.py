@@ -58,6 +58,12 @@ async def _permit(tx: Transaction, change: Change, found: Followed, wanted: Foll
     if wanted == found:
         return found
     order = change.order
+    if wanted.visible != found.visible:
+        change.note(tx, "visibility.set", before={"visible": found.visible}, after={"visible": wanted.visible})
+    if wanted.tracking_token != found.tracking_token:
+        had, has = found.tracking_token is not None, wanted.tracking_token is not None
+        command = "tracking_link.renewed" if has else "tracking_link.revoked"
+        change.note(tx, command, before={"link": had}, after={"link": has})
     told = wanted.tracking_token if wanted.published else None
     if order.person is not None:
         order.person = order.person.model_copy(update={"tracking": told})

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from services.orders.desk.customers_view import PublishedOut
 from services.orders.desk.following import wording
@@ -17,6 +17,8 @@ from services.orders.desk.following.reading import FollowedOut
 from services.orders.statuses.domain import text_colour
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
+_ADDRESS = re.compile(r"(https?://[^\s<>\"']*[^\s<>\"'.,;:!?)])")
+_SHOWN = 40  # characters of an address in a message
 _NOTHING_ELSE = "default-src 'none'; style-src '{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 HEADERS = {
     "Cache-Control": "private, no-store",
@@ -49,15 +51,15 @@ def order_page(shown: FollowedOut, time_zone: str) -> tuple[str, dict[str, str]]
     """The page, and the headers that go with it."""
     language = spoken(shown.language, wording.words())
     words, shop = wording.words()[language], shown.shop
-    looks = _looks(shown.history)
+    looks = _looks([*shown.statuses, *shown.history])
 
     def row(entry: PublishedOut) -> dict[str, Any]:
         other = entry.language.lower() != language
         return {
             "track": entry.track,
             "name": entry.name,
-            "message": entry.message,
-            "comment": entry.comment,
+            "message": linked(entry.message),
+            "comment": linked(entry.comment),
             "look": looks[entry.colour],
             "lang": Markup(' lang="{}"').format(entry.language) if other else "",
             "at": entry.at.isoformat(),
@@ -94,6 +96,19 @@ def gone_page(language: str) -> tuple[str, dict[str, str]]:
     """The one page for every link that opens nothing: it says what to do, never why."""
     language = spoken(language, wording.words())
     return _made("gone.html", language, wording.words()[language]["gone"], {})
+
+
+def linked(text: str | None) -> Markup:
+    """The text as it stands, and what in it is a web address as a link."""
+    pieces = _ADDRESS.split(text or "")
+    return Markup("").join(
+        Markup('<a href="{}" rel="noreferrer noopener">{}</a>').format(piece, _short(piece)) if n % 2 else escape(piece)
+        for n, piece in enumerate(pieces)
+    )
+
+
+def _short(address: str) -> str:
+    return address if len(address) <= _SHOWN else f"{address[:_SHOWN]}…"
 
 
 def _looks(history: Iterable[PublishedOut]) -> dict[str, str]:
