@@ -1,5 +1,6 @@
 """Statuses of the shop's own, told to the customer by mail."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from libs.contracts.customers import CustomerChanged
@@ -57,6 +58,12 @@ async def test_f8_f9_f72_f50_every_status_is_mailed_within_seconds_once_in_its_l
     assert "Hello" not in text_of(german)  # no words of a language that is not the reader's
     assert "Verpackt" in text_of(german)
     assert len(office.mails("desk@pravalia.example")) == 1
+    bus_order = an_order()
+    await office.say(a_status(bus_order))
+    [swift] = await office.settled(bus_order.id, "succeeded")
+    moments = [datetime.fromisoformat(swift[name]) for name in ("created_at", "sent_at")]
+    assert moments[1] - moments[0] < timedelta(seconds=10)
+    assert len(office.mails(ANAS)) == 4
 
 
 async def test_part_f128_an_unpublished_entry_reaches_no_customer_by_mail_or_sms(notifications: UnitOfWork) -> None:
