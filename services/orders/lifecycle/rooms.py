@@ -10,7 +10,6 @@ from libs.events.transaction import Transaction
 from services.orders.lifecycle.change import Change
 
 Act = Callable[[Transaction, Change], Awaitable[None]]
-Acts = Callable[[Transaction, Sequence[Change]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
