@@ -85,17 +85,6 @@ class TopicOut(BaseModel):
     fields: list[FieldOut]
 
 
-class RefusalOut(BaseModel):
-    """A rule that could not set its status."""
-
-    rule_id: UUID
-    rule: str | None
-    status: str
-    fact_id: UUID
-    reason: str
-    at: Any
-
-
 @router.get("", response_model=Page[RuleOut], responses=documented(Invalid))
 async def rules(
     call: Reads, topic: Annotated[str | None, Query(max_length=60)] = None, after: After = None, limit: Limit = 50

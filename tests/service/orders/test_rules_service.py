@@ -33,14 +33,10 @@ async def rule(api: ServiceClient, topic: str, status: str, *conditions: tuple[s
     return found
 
 
-async def refusals(url: str) -> list[tuple[str, str]]:
+async def refusals(api: ServiceClient, order: dict[str, Any]) -> list[tuple[str, str]]:
     """What rules could not do: the status and the reason."""
-    connection = await asyncpg.connect(url)
-    rows = await connection.fetch(
-        "SELECT s.mnemonic, r.reason FROM status_refusal r JOIN status s ON s.id = r.status_id ORDER BY r.at"
-    )
-    await connection.close()
-    return [(row["mnemonic"], row["reason"]) for row in rows]
+    answer = await api.get(f"/v1/orders/{order['id']}/status-refusals")
+    return [(each["status"], each["reason"]) for each in answer.json()]
 
 
 async def facts_of(api: ServiceClient, topic: str) -> list[dict[str, Any]]:
@@ -115,9 +111,7 @@ async def test_conditions_choose_by_the_order_and_by_the_fact(api: ServiceClient
     assert quiet not in [each["rule_id"] for each in await entries(api, order)]
 
 
-async def test_rules_that_chase_each_other_end_eight_deep_and_the_order_goes_on(
-    api: ServiceClient, orders_url: str
-) -> None:
+async def test_rules_that_chase_each_other_end_eight_deep_and_the_order_goes_on(api: ServiceClient) -> None:
     await rule(api, "status.changed", "on-hold", ("status", "eq", "processing"))
     await rule(api, "status.changed", "processing", ("status", "eq", "on-hold"))
     order = await placed(api)
@@ -126,28 +120,26 @@ async def test_rules_that_chase_each_other_end_eight_deep_and_the_order_goes_on(
     assert [each["ce_depth"] for each in told] == list(range(9))
     assert [one["id"] for one in told[:-1]] == [other["ce_causationid"] for other in told[1:]]
     assert len({each["ce_correlationid"] for each in told}) == 1
-    assert [status for status, _ in await refusals(orders_url)] == ["on-hold"]
-    assert (await refusals(orders_url))[0][1].startswith("8 rules led")
+    assert [status for status, _ in await refusals(api, order)] == ["on-hold"]
+    assert (await refusals(api, order))[0][1].startswith("8 rules led")
     facts = Said(order)
     await hear(api, facts.stock("reserved"), facts.money("received"))
     assert (await whole(api, order["id"]))["lifecycle"] == "confirmed"
 
 
-async def test_depth_is_counted_across_services(api: ServiceClient, orders_url: str) -> None:
+async def test_depth_is_counted_across_services(api: ServiceClient) -> None:
     await rule(api, "notification.sent", "processing")
     order = await placed(api)
     deep = record_of(mailed(order), depth=8)
     await consumer.deliver(api.context.uow, deep)
     assert await standing(api, order) == {}
-    assert len(await refusals(orders_url)) == 1
+    assert len(await refusals(api, order)) == 1
     fine = record_of(mailed(order), depth=7)
     await consumer.deliver(api.context.uow, fine)
     assert await standing(api, order) == {"order": "processing"}
 
 
-async def test_a_rule_whose_status_is_refused_says_why_and_never_stops_the_fact(
-    api: ServiceClient, orders_url: str
-) -> None:
+async def test_a_rule_whose_status_is_refused_says_why_and_never_stops_the_fact(api: ServiceClient) -> None:
     await rule(api, "stock.reserved", "ready")
     gone = await invent(api, "gone")
     await rule(api, "stock.reserved", "gone")
@@ -158,14 +150,14 @@ async def test_a_rule_whose_status_is_refused_says_why_and_never_stops_the_fact(
     facts = Said(order)
     await hear(api, facts.stock("reserved"))
     assert (await whole(api, order["id"]))["stock"] == "reserved"
-    reasons = dict(await refusals(orders_url))
+    reasons = dict(await refusals(api, order))
     assert set(reasons) == {"ready", "gone", "processing"}
     assert "the order is open" in reasons["ready"]
     assert "archived" in reasons["gone"]
     assert "may follow" in reasons["processing"]
     await api.put("/v1/statuses/settings", json={"mode": "off"})
     await hear(api, facts.stock("reserved"), facts.money("received"))
-    assert len(await refusals(orders_url)) == 3, "switched off, no rule runs at all"
+    assert len(await refusals(api, order)) == 3, "switched off, no rule runs at all"
     assert "order.ready" not in await topics(api, order)
 
 
