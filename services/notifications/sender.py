@@ -21,7 +21,7 @@ from services.notifications import handlers, store
 from services.notifications.bounces import store as bounces
 from services.notifications.bounces.domain import BounceKind
 from services.notifications.connections import Lines
-from services.notifications.domain import MAIL
+from services.notifications.domain import MAIL, hash_of
 from services.notifications.mail import host_of, mail_of
 from services.notifications.settings import Settings
 
@@ -94,7 +94,8 @@ class Sender:
             case Failed(reason, bounced):
                 version = await store.changed(tx, row["id"])
                 if bounced:
-                    await bounces.note(tx, row["recipient_hash"], BounceKind.HARD, reason, "smtp")
+                    known_by = row["recipient_hash"] or hash_of(row["recipient"])  # none: written by an older release
+                    await bounces.note(tx, known_by, BounceKind.HARD, reason, "smtp")
                 await handlers.failed(tx, row["id"], row["order_id"], row["kind"], MAIL, version, reason)
             case Unknown():
                 await store.changed(tx, row["id"], doubts=1)

@@ -85,6 +85,8 @@ class Settings(ServiceSettings):
             reasons.append("NOTIFICATIONS_MAIL_FROM: needed in production")
         if self.smtp_tls == "none" and self.smtp_host not in LOCAL:
             reasons.append("NOTIFICATIONS_SMTP_TLS: must be starttls or tls in production")
+        if self.public_tracking_url.startswith("http://"):
+            reasons.append("NOTIFICATIONS_PUBLIC_TRACKING_URL: must be https in production")
         if self.sms != "off" and self.sms_url.startswith("http://"):
             reasons.append("NOTIFICATIONS_SMS_URL: must be https in production")
         return reasons

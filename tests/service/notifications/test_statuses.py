@@ -124,7 +124,7 @@ async def test_what_a_customer_wishes_is_heeded_whatever_came_first(office: Post
     order = an_order(customer_id=customer, language="ro")
     newest = CustomerChanged(id=customer, version=3, language="fr", by_mail=False)
     older = CustomerChanged(id=customer, version=2, language="it", by_mail=True)
-    await office.tell(a_channel(), newest, older, newest)
+    await office.tell(a_channel(), newest, newest, older)
     await office.tell(a_status(order), OrderPaid(order=order, person=ANA), OrderCreated(order=order, person=ANA))
     [found] = await office.settled(order.id, "succeeded", count=1)
     assert (found["kind"], found["language"]) == ("acknowledged", "fr")  # what the sale asks for is always written
