@@ -4,6 +4,7 @@ A column says how (`personal(GONE)`), in SQL over its own row; its table says wh
 not plain from an `order_id` (`whose("...")`), in SQL over `$1`, the ids of all their orders, and `$2`, the customer's.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,7 @@ class Marked:
     def question(self) -> str:
         """Shows what is held of somebody, as JSON."""
         shown = ", ".join(f"""'{column}', to_jsonb("{column}")""" for column in self.columns)
-        return f"SELECT jsonb_build_object({shown}) AS held FROM {self.table} WHERE ({self.rows}) AND {_GIVEN}"  # noqa: S608
+        return f"SELECT jsonb_build_object({shown}) ::text AS held FROM {self.table} WHERE ({self.rows}) AND {_GIVEN}"  # noqa: S608
 
 
 def marked(metadata: MetaData) -> Iterator[Marked]:
@@ -122,7 +123,7 @@ class Erasing:
         found = {}
         for each in self.tables:
             rows = await tx.sql.fetch(each.question, list(orders), customer)
-            held = [row["held"] for row in rows]
+            held = [json.loads(row["held"]) for row in rows]
             if shown := [what for what in held if any(what.values())]:
                 found[each.table] = shown
         return found

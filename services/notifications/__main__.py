@@ -5,10 +5,12 @@ from pathlib import Path
 
 from libs.service.loops import Loop
 from libs.service.main import main
+from libs.service.personal_routes import personal_router
 from libs.service.service import Context, Service
 from services.notifications import previews, routes
 from services.notifications.bounces import routes as bounces
 from services.notifications.consumers import consumer
+from services.notifications.erasing import erasing
 from services.notifications.handlers import told
 from services.notifications.sender import Sender
 from services.notifications.settings import Settings
@@ -28,7 +30,7 @@ def loops(context: Context[Settings]) -> Sequence[Loop]:
 service = Service(
     name="notifications",
     settings=Settings,
-    routers=(previews.router, routes.router, wishes.router, bounces.router),
+    routers=(previews.router, routes.router, wishes.router, bounces.router, personal_router("notifications", erasing)),
     consumer=consumer,
     loops=loops,
     migrations=Path(__file__).parent / "migrations",

@@ -10,7 +10,7 @@ from services.orders.channels import routes as channels
 from services.orders.consumers import consumer
 from services.orders.customers import erasing
 from services.orders.customers import routes as customers
-from services.orders.desk import counters, list_routes, rebuilding, stream
+from services.orders.desk import counters, export_person, list_routes, rebuilding, stream, watch_routes
 from services.orders.desk import routes as desk
 from services.orders.desk.following import public
 from services.orders.desk.following import routes as following
@@ -45,12 +45,14 @@ service = Service(
         desk.router,
         following.router,
         public.router,
+        watch_routes.router,
         lifecycle.router,
         deadline_routes.router,
         audit_routes.router,
         profit.router,
         profit_settings.router,
         customers.router,
+        export_person.router,
         channels.router,
         entry_routes.router,
         rule_routes.router,

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from libs.service.loops import Loop
 from libs.service.main import main
+from libs.service.personal_routes import personal_router
 from libs.service.service import Context, Service
 from services.payments import routes
 from services.payments.calls import provider_calls
 from services.payments.consumers import consumer
+from services.payments.erasing import erasing
 from services.payments.methods import routes as methods
 from services.payments.providers.paypal import PayPal
 from services.payments.restore import counting, restore
@@ -35,7 +37,14 @@ def loops(context: Context[Settings]) -> Sequence[Loop]:
 service = Service(
     name="payments",
     settings=Settings,
-    routers=(routes.router, routes.ledger_router, methods.router, webhooks.router, unannounced.router),
+    routers=(
+        routes.router,
+        routes.ledger_router,
+        methods.router,
+        webhooks.router,
+        unannounced.router,
+        personal_router("payments", erasing),
+    ),
     consumer=consumer,
     migrations=Path(__file__).parent / "migrations",
     loops=loops,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from libs.service.loops import Loop
 from libs.service.main import main
+from libs.service.personal_routes import personal_router
 from libs.service.service import Context, Service
 from services.shipping import routes
 from services.shipping.accounts import routes as accounts
@@ -12,6 +13,7 @@ from services.shipping.accounts.loops import sealing_anew
 from services.shipping.calls import CourierCalls
 from services.shipping.consumers import consumer
 from services.shipping.couriers.registry import Couriers
+from services.shipping.erasing import erasing
 from services.shipping.methods import routes as methods
 from services.shipping.restore import counting, restore
 from services.shipping.settings import Settings
@@ -33,7 +35,14 @@ def loops(context: Context[Settings]) -> Sequence[Loop]:
 service = Service(
     name="shipping",
     settings=Settings,
-    routers=(routes.router, methods.router, accounts.router, tracking_routes.router, unannounced.router),
+    routers=(
+        routes.router,
+        methods.router,
+        accounts.router,
+        tracking_routes.router,
+        unannounced.router,
+        personal_router("shipping", erasing),
+    ),
     consumer=consumer,
     loops=loops,
     calls=("courier_call",),

@@ -126,6 +126,12 @@ async def locked_orders(tx: Transaction, customer_id: UUID) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
+async def orders_of(tx: Transaction, customer_id: UUID) -> list[UUID]:
+    """All orders of theirs, the oldest first."""
+    rows = await tx.sql.fetch("SELECT id FROM orders WHERE customer_id = $1 ORDER BY placed_at, id", customer_id)
+    return [row["id"] for row in rows]
+
+
 async def mark_erased(tx: Transaction, customer_id: UUID) -> datetime:
     """Note that a customer is erased, under the next version; since when."""
     at: datetime = await tx.sql.fetchval(

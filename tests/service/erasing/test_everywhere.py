@@ -210,6 +210,7 @@ async def test_b13_erasing_a_customer_leaves_nothing_of_them_in_any_column_of_an
         each for topic in ("order.created", "order.cancelled") for each in await town.desk.context.bus.read(topic)
     ]
     customer = await customer_of(town, order)
+    await all_that_is_held_is_one_document(town, customer, order)
 
     answer = await town.desk.post(f"/v1/customers/{customer}/erase", json={"reason": "customer_asked"})
 
@@ -233,8 +234,39 @@ async def test_b13_erasing_a_customer_leaves_nothing_of_them_in_any_column_of_an
     )
     assert [tuple(row) for row in kept] == [tuple(row) for row in money]  # money and law stay
     assert len(await town.sql("orders", "SELECT 1 FROM order_line WHERE order_id = $1", order)) == 2
+    assert planted.found_in(json.dumps(await exported(town, customer), ensure_ascii=False)) == set()
     await late_facts_come_without_the_person(town, order, records)
     await who_comes_back_is_somebody_new(town, customer)
+
+
+async def exported(town: Town, customer: UUID) -> list[dict[str, Any]]:
+    """What orders exports of a customer, then what it says that the others hold."""
+    answer = await town.desk.get(f"/v1/customers/{customer}/export")
+    assert answer.status_code == 200, answer.text
+    document = [answer.json()]
+    for path in document[0]["elsewhere"]:
+        part = await town.apis[path.split("/")[3].split("?")[0]].get(path)
+        assert part.status_code == 200, part.text
+        document.append(part.json())
+    return document
+
+
+async def all_that_is_held_is_one_document(town: Town, customer: UUID, order: UUID) -> None:
+    """All that is known of them can be handed to them, and nothing of the shop's own with it."""
+    document = await exported(town, customer)
+    assert [part.get("service") for part in document] == [None, "payments", "shipping", "notifications"]
+    told = document[0]["orders"][0]
+    assert told["order"]["id"] == str(order)
+    assert [line["name"] for line in told["order"]["lines"]] == ["Cană", "Farfurie"]
+    assert told["order"]["shipping"]["street"] == STREET
+    assert told["history"][0]["topic"] == "order.created"
+    assert document[0]["customer"]["email"] == EMAIL
+    assert document[0]["customer"]["known_as"] == [{"channel": "web", "id": SHOPS_ID}]
+    assert document[2]["held"]["known_order"][0]["person"]["name"] == NAME
+    assert document[3]["held"]["message"][0]["recipient"] in {EMAIL, "shop@example.ro"}
+    assert not {"held", "stuck", "taken_by"} & set(told["order"])
+    operator = town.desk.as_role("storefront")
+    assert (await operator.get(f"/v1/customers/{customer}/export")).status_code == 403
 
 
 async def late_facts_come_without_the_person(town: Town, order: UUID, records: list[Record]) -> None:
