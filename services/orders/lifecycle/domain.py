@@ -165,12 +165,15 @@ class Order:
 
     def release(self, kind: HoldKind, *, now: datetime, by: str, reason: str | None = None) -> bool:
         """Lift every standing hold of a kind, and say so; whether there was any."""
-        lifted = [hold for hold in self.standing if hold.kind is kind]
-        for hold in lifted:
+        return self.lift([hold for hold in self.standing if hold.kind is kind], now=now, by=by, reason=reason)
+
+    def lift(self, holds: list[Hold], *, now: datetime, by: str, reason: str | None = None) -> bool:
+        """Lift these holds of one kind, and say so; whether there was any."""
+        for hold in holds:
             hold.lifted_at, hold.lifted_by = now, by
-        if lifted:
-            self.say(OrderReleased, kind=kind, reason=reason)
-        return bool(lifted)
+        if holds:
+            self.say(OrderReleased, kind=holds[0].kind, reason=reason)
+        return bool(holds)
 
     def snapshot(self) -> OrderSnapshot:
         """All that another service may need, as of now."""

@@ -26,6 +26,7 @@ from services.orders.lifecycle.axes import Part
 from services.orders.lifecycle.change import Change, Told
 from services.orders.lifecycle.domain import Order
 from services.orders.lifecycle.lateness import alert
+from services.orders.lifecycle.lines import Hold
 from services.orders.lifecycle.rooms import rooms
 from services.orders.lifecycle.steps import Step
 from services.orders.lifecycle.taking import advance, cancel
@@ -184,23 +185,44 @@ async def hold_order(
     return await keep(tx, change)
 
 
-async def release_order(tx: Transaction, order_id: UUID, kind: HoldKind, if_match: int | None = None) -> Order:
+async def release_order(
+    tx: Transaction, order_id: UUID, kind: HoldKind, if_match: int | None = None, reason: str | None = None
+) -> Order:
     """Lift every standing hold of a kind; NotHeld when there is none.
 
     With an import hold a person takes over an order as it was sold elsewhere: methods that have become known are
     used, and what nobody here can collect the marketplace does. A loss is not released but overridden, with a reason.
     """
+    change = await opened(tx, order_id, if_match)
+    holds = [hold for hold in change.order.standing if hold.kind is kind]
+    if not holds and kind is not HoldKind.LOSS:
+        raise NotHeld(f"no hold of kind {kind} stands", field="kind")
+    return await _lift(tx, change, kind, holds, reason)
+
+
+async def release_hold(
+    tx: Transaction, order_id: UUID, hold_id: UUID, if_match: int | None = None, reason: str | None = None
+) -> Order:
+    """Lift one hold; NotFound when the order never had it, NotHeld when it does not stand any more."""
+    change = await opened(tx, order_id, if_match)
+    hold = next((each for each in change.order.holds if each.id == hold_id), None)
+    if hold is None:
+        raise NotFound("the order has no such hold")
+    if hold.lifted_at is not None:
+        raise NotHeld("the hold was lifted before")
+    return await _lift(tx, change, hold.kind, [hold], reason)
+
+
+async def _lift(tx: Transaction, change: Change, kind: HoldKind, holds: list[Hold], reason: str | None) -> Order:
     if kind is HoldKind.LOSS:
         raise AtALoss("a loss is overridden by override-loss, with a reason", field="kind")
-    change = await opened(tx, order_id, if_match)
+    order = change.order
     if kind is HoldKind.IMPORT:
-        order = change.order
         delivery, payment = await store.kinds_known_now(tx, order)
         order.delivery_kind = order.delivery_kind or delivery
         order.payment_kind = order.payment_kind or payment or PaymentKind.EXTERNAL
         order.settle()
-    if not change.order.release(kind, now=change.now, by=tx.cause.actor):
-        raise NotHeld(f"no hold of kind {kind} stands", field="kind")
+    order.lift(holds, now=change.now, by=tx.cause.actor, reason=reason)
     return await keep(tx, change)
 
 
