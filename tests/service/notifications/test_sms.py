@@ -128,6 +128,11 @@ async def test_the_same_words_to_the_same_number_twice_are_two_sms_even_when_an_
         await office.tell(a_status(order, actions=SMS))
         await office.settled(order.id, "succeeded", count=2)
         assert len(gateway.sent()) == 2
+        await gateway.misbehave("create", "drop_after_effect", times=1)
+        await gateway.misbehave("list", "behind", times=1)  # what was taken stands in the list a little later
+        await office.tell(a_status(order, actions=SMS))
+        await office.settled(order.id, "succeeded", count=3)
+        assert len(gateway.sent()) == 3
 
 
 async def test_a_gateway_that_knows_no_references_may_send_twice_and_that_is_counted(

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tests.standins.book import Shelf
+from tests.standins.misbehave import TRANSPORT
 from tests.standins.server import StandIn
 
 NUMBER = re.compile(r"\+[1-9]\d{6,14}")
@@ -24,6 +25,7 @@ class SmsStandIn(StandIn):
     """`POST /send` remembers references (unless it `forgets`); Twilio's half remembers nothing but what it sent."""
 
     name = "sms"
+    hows = frozenset({*TRANSPORT, "behind"})
 
     def __init__(
         self, *, secret: str = SECRET, account: str = "AC0123456789", forgets: bool = False, **common: Any
@@ -87,6 +89,8 @@ class SmsStandIn(StandIn):
         if (refused := self._stranger(request)) is not None:
             return refused
         to = request.query_params.get("To")
+        if self.mischief.take("list", {"behind"}) is not None:
+            return JSONResponse({"messages": [], "next_page_uri": None})
         found = [row for row in self._sent.values() if to in (None, row["to"])]
         return JSONResponse({"messages": list(reversed(found)), "next_page_uri": None})
 

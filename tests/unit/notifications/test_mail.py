@@ -116,7 +116,11 @@ def settings(**more: Any) -> Settings:
      ({"smtp_username": "x"}, "SMTP_PASSWORD"),
      ({"smtp_username": "x", "smtp_password": SecretStr("y"), "smtp_host": "mail.example"}, "SMTP_TLS"),
      ({"mode": "production"}, "NOTIFICATIONS_MAIL_FROM"),
-     ({"mode": "production", "mail_from": "a@b.example", "smtp_host": "mail.example"}, "NOTIFICATIONS_SMTP_TLS")],
+     ({"mode": "production", "mail_from": "a@b.example", "smtp_host": "mail.example"}, "NOTIFICATIONS_SMTP_TLS"),
+     ({"mode": "production", "public_tracking_url": "http://a.example"}, "NOTIFICATIONS_PUBLIC_TRACKING_URL"),
+     ({"mode": "production", "sms": "generic", "sms_url": "http://a.example"}, "NOTIFICATIONS_SMS_URL"),
+     ({"sms": "generic"}, "SMS_URL"), ({"sms": "twilio", "sms_account": "AC1"}, "SMS_ACCOUNT"),
+     ({"sms_yes": "("}, "SMS_YES")],
 )  # fmt: skip
 def test_settings_that_cannot_be_right_stop_the_start(given_settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
