@@ -10,7 +10,16 @@ from services.orders.channels import routes as channels
 from services.orders.consumers import consumer
 from services.orders.customers import erasing
 from services.orders.customers import routes as customers
-from services.orders.desk import counters, export_person, list_routes, rebuilding, stream, watch_routes
+from services.orders.desk import (
+    counters,
+    export_person,
+    export_routes,
+    list_routes,
+    rebuilding,
+    stream,
+    views_routes,
+    watch_routes,
+)
 from services.orders.desk import routes as desk
 from services.orders.desk.following import public
 from services.orders.desk.following import routes as following
@@ -42,6 +51,8 @@ service = Service(
         placing.router,
         stream.router,  # before `/v1/orders/{order_id}`, which takes every other word
         list_routes.router,
+        export_routes.router,
+        views_routes.router,
         desk.router,
         following.router,
         public.router,
