@@ -21,7 +21,7 @@ WITH taken AS (
 )
 SELECT count(*) FROM taken
 """
-_KNOWN = """
+KNOWN = """
 SELECT name, sum(total)::bigint AS total
 FROM (SELECT name, total FROM counter UNION ALL SELECT name, change FROM counter_change) AS each GROUP BY name
 """
@@ -29,7 +29,7 @@ FROM (SELECT name, total FROM counter UNION ALL SELECT name, change FROM counter
 _RECOUNT = f"""
 INSERT INTO counter_change (name, change)
 SELECT coalesce(k.name, t.name), coalesce(t.total, 0) - coalesce(k.total, 0)
-FROM ({_KNOWN}) AS k
+FROM ({KNOWN}) AS k
 FULL JOIN (SELECT mark AS name, count(*) AS total FROM order_list, unnest(marks) AS mark
            WHERE split_part(mark, ':', 1) = ANY($1::text[]) GROUP BY mark) AS t ON t.name = k.name
 WHERE coalesce(t.total, 0) <> coalesce(k.total, 0)
@@ -56,7 +56,7 @@ async def fold(tx: Transaction, most: int = BATCH) -> int:
 
 async def totals(tx: Transaction) -> dict[str, int]:
     """How many orders have each mark that is counted: what is folded and what is not yet."""
-    return {row["name"]: row["total"] for row in await tx.sql.fetch(_KNOWN) if row["total"]}
+    return {row["name"]: row["total"] for row in await tx.sql.fetch(KNOWN) if row["total"]}
 
 
 async def recount(tx: Transaction) -> int:

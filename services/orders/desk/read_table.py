@@ -25,9 +25,9 @@ BUCKETS = {
          AND (o.fulfilment IN ('booked', 'partly_shipped') OR (o.ready AND o.fulfilment IN ('none', 'planned')))""",
     ),
     "returns": (
-        "Something of it came back or was lost and the order has not ended, or a status of type `returned` stands.",
-        """sent_back OR (o.lifecycle IN ('open', 'confirmed')
-         AND (o.fulfilment IN ('returned', 'lost') OR o.returned_told <> '{}'))""",
+        "Something of it came back or was lost, and the order has not ended.",
+        """o.lifecycle IN ('open', 'confirmed')
+         AND (o.fulfilment IN ('returned', 'lost') OR o.returned_told <> '{}')""",
     ),
     "overdue": ("Its payment or its delivery is past its deadline.", "o.overdue <> '{}'"),
     "on_hold": ("A hold stands.", "holds <> '{}'"),
@@ -81,9 +81,8 @@ WITH given AS (
     CROSS JOIN LATERAL (
         SELECT (array_agg(s.status_id) FILTER (WHERE s.track = 'order'))[1] AS order_status,
                (array_agg(s.status_id) FILTER (WHERE s.track = 'payment'))[1] AS payment_status,
-               (array_agg(s.status_id) FILTER (WHERE s.track = 'shipping'))[1] AS shipping_status,
-               coalesce(bool_or(d.type = 'returned'), false) AS sent_back
-        FROM order_status s JOIN status d ON d.id = s.status_id WHERE s.order_id = o.id) AS standing
+               (array_agg(s.status_id) FILTER (WHERE s.track = 'shipping'))[1] AS shipping_status
+        FROM order_status s WHERE s.order_id = o.id) AS standing
     CROSS JOIN LATERAL (
         SELECT ARRAY(SELECT DISTINCT h.kind FROM hold h WHERE h.order_id = o.id AND h.lifted_at IS NULL
                      ORDER BY h.kind) AS holds) AS stopped

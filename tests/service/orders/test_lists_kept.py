@@ -1,0 +1,116 @@
+"""What keeps lists true: the read table rebuilt from the orders, and counters that are exact at every instant."""
+
+import asyncio
+import random
+from typing import Any
+from uuid import UUID
+
+from libs.events.transaction import Cause, UnitOfWork
+from libs.service.testing import ServiceClient
+from services.orders.desk import counters
+from services.orders.desk.rebuilding import rebuild
+from tests.service.orders.stage import hear, placed
+from tests.service.orders.test_lists import counted, found, held, invented, listed
+from tests.unit.orders.said import Said
+
+ROWS = """
+SELECT to_jsonb(l) - 'updated_at' AS listed, to_jsonb(s) AS searched
+FROM order_list l FULL JOIN order_search s ON s.order_id = l.order_id ORDER BY l.order_id
+"""
+
+
+async def rows(uow: UnitOfWork) -> list[tuple[Any, Any]]:
+    async with uow(Cause("system:test")) as tx:
+        return [(row["listed"], row["searched"]) for row in await tx.sql.fetch(ROWS)]
+
+
+async def walk(api: ServiceClient, chance: random.Random) -> None:
+    """Some orders move somehow; refusals are part of it."""
+    await invented(api, "kiln", indicator="workshop")
+    await invented(api, "asked-courier", track="shipping")
+    orders = [await placed(api, external_id=str(n), referers=[f"site-{n}"]) for n in range(6)]
+    said = {order["id"]: Said(order) for order in orders}
+    for _ in range(40):
+        order = chance.choice(orders)
+        telling, path = said[order["id"]], f"/v1/orders/{order['id']}"
+        match chance.randrange(8):
+            case 0:
+                await hear(api, telling.stock(chance.choice(["reserved", "waiting", "deducted"])))
+            case 1:
+                await hear(api, telling.money(chance.choice(["awaiting", "received", "failed"])))
+            case 2:
+                await hear(api, telling.parcels(chance.choice(["booked", "dispatched", "returned"])))
+            case 3:
+                await api.post(f"{path}/hold", json={"kind": "manual", "reason": "look"})
+            case 4:
+                await api.post(f"{path}/release-hold", json={"kind": "manual"})
+            case 5:
+                await api.post(f"{path}/status", json={"status": chance.choice(["kiln", "asked-courier"])})
+            case 6:
+                await api.post(f"{path}/cancel", json={"reason": "customer"})
+            case _:
+                ids = [each["id"] for each in orders]
+                await api.post("/v1/orders/status", json={"status": "kiln", "orders": ids})
+
+
+async def test_b12_lists_rebuilt_are_lists_as_they_were_written(api: ServiceClient) -> None:
+    await walk(api, random.Random(5))
+    uow = api.context.uow
+    live, counts = await rows(uow), await counted(api)
+    assert len(live) == 6
+    assert await rebuild(api.context, {}) == 0
+    assert (await rows(uow), await counted(api)) == (live, counts)
+    async with uow(Cause("system:test")) as tx:
+        await tx.sql.execute("TRUNCATE order_list, order_search, counter, counter_change")
+    assert await found(api) == []
+    assert await rebuild(api.context, {}) == 0
+    assert (await rows(uow), await counted(api)) == (live, counts)
+
+
+async def test_b12_counters_are_exact_while_orders_move_are_folded_and_a_folder_dies(api: ServiceClient) -> None:
+    uow, ended = api.context.uow, asyncio.Event()
+
+    async def move(n: int) -> None:
+        order = await placed(api, external_id=str(n))
+        await held(api, order)
+        assert (await api.post(f"/v1/orders/{order['id']}/cancel", json={"reason": "customer"})).status_code == 200
+
+    async def fold() -> int:
+        rounds = 0
+        while not ended.is_set():
+            async with uow(Cause("system:test")) as tx:
+                rounds += await counters.fold(tx, 3)
+            try:
+                async with uow(Cause("system:test")) as tx:
+                    await counters.fold(tx, 3)
+                    raise ConnectionError
+            except ConnectionError:
+                continue
+        return rounds
+
+    async def read() -> int:
+        looked = 0
+        while not ended.is_set():
+            async with uow(Cause("system:test")) as tx:
+                await tx.sql.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                exact = await tx.sql.fetch("SELECT lifecycle, count(*) AS n FROM order_list GROUP BY lifecycle")
+                totals = await counters.totals(tx)
+            assert {f"lifecycle:{row['lifecycle']}": row["n"] for row in exact} == {
+                name: total for name, total in totals.items() if name.startswith("lifecycle:")
+            }
+            looked += 1
+        return looked
+
+    beside = [asyncio.create_task(each) for each in (fold(), fold(), read())]
+    await asyncio.gather(*(move(n) for n in range(12)))
+    ended.set()
+    folded_here, folded_there, looked = await asyncio.gather(*beside)
+    assert folded_here + folded_there > 0
+    assert looked > 0
+    assert await counted(api) == {"lifecycle:cancelled": 12, "bucket:on_hold": 12}
+    async with uow(Cause("system:test")) as tx:
+        await tx.sql.execute("DELETE FROM counter_change")
+        await tx.sql.execute("UPDATE counter SET total = total + 1")
+        assert await counters.recount(tx) > 0
+    assert await counted(api) == {"lifecycle:cancelled": 12, "bucket:on_hold": 12}
+    assert UUID((await listed(api, limit=1))[0]["id"])
