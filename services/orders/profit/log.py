@@ -4,18 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from libs.contracts.common import Money
-from libs.events.transaction import Transaction, new_id
+from libs.events.transaction import Transaction
 from services.orders.lifecycle.change import Change
-from services.orders.lifecycle.timeline import Entry
 
 
 def note(tx: Transaction, change: Change, command: str, before: dict[str, Any], after: dict[str, Any]) -> None:
     """Write a command with what was and what is; nothing personal."""
-    cause = tx.cause
-    detail = {"before": before, "after": after}
-    change.entries.append(
-        Entry(new_id(), command, change.now, cause.actor, cause.correlation_id, cause.causation_id, detail)
-    )
+    change.note(tx, command, before=before, after=after)
 
 
 def shown(row: dict[str, Any]) -> dict[str, Any]:
