@@ -1,0 +1,116 @@
+"""No list of a shop with many orders reads a whole table: asked of the planner, for all that narrows and sorts."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from libs.events.transaction import Cause, Transaction
+from libs.service.testing import ServiceClient
+from services.orders.desk import counters
+from services.orders.desk.lists import SORTS, Filters, Place, place_of, query
+from services.orders.desk.lists import page as page_of
+from tests.bench.grown import ORDERS, grow
+from tests.service.orders.stage import placed
+from tests.unit.orders.said import lei, submitted
+
+SUBMITTED = submitted()
+MANY = 100_000
+WHOLE = {"order_list", "order_search", "orders", "order_line", "order_event", "hold", "order_status"}
+"""Tables that grow with the orders."""
+
+
+def narrowings(status: tuple[str, UUID], others: list[tuple[str, UUID]], customer: UUID) -> Iterator[Filters]:
+    """Each filter by itself, with values that many orders have, that few have and that none has; then some together."""
+    yield Filters()
+    for name, values in {
+        "lifecycle": ("completed", "open", "cancelled"),
+        "stock": ("deducted", "reserved", "rejected"),
+        "payment": ("received", "pending", "disputed"),
+        "fulfilment": ("delivered", "none", "lost"),
+        "channel": ("web", "none"),
+        "currency": ("RON", "EUR"),
+        "payment_method": ("cod", "none"),
+        "delivery_method": ("courier", "none"),
+        "bucket": ("on_hold", "overdue", "to_ship"),
+        "hold": ("manual", "fraud"),
+        "overdue": ("payment", "delivery"),
+        "indicator": ("workshop",),
+        "has_awb": (True, False),
+        "external_id": ("old-777", "none"),
+        "customer_id": (customer, uuid4()),
+        "sku": ("mug-7", "none"),
+        "words": ("'family77':*", "'family77':* & 'ana':*", "'ana':*", "'none':*"),
+        "total_from": (1_000, 10_000_000),
+    }.items():
+        for value in values:
+            yield Filters(**{name: value})
+    yield Filters(statuses=(status,))
+    yield Filters(statuses=(("order", uuid4()),))
+    yield Filters(statuses=(status, *others))
+    for match in ("any", "only"):
+        yield Filters(referers=("site-7", "site-8"), referer_match=match)
+    yield Filters(statuses=(status,), lifecycle="completed", words="'family77':*")
+    yield Filters(referers=("site-7",), lifecycle="open", payment_method="cod")
+
+
+def scanned(plan: dict[str, Any]) -> Iterator[str]:
+    """The tables that a plan reads whole."""
+    if "Seq Scan" in plan["Node Type"]:
+        yield plan["Relation Name"]
+    for part in plan.get("Plans", ()):
+        yield from scanned(part)
+
+
+async def planned(tx: Transaction, statement: str, arguments: list[Any]) -> set[str]:
+    """The growing tables that a statement would read whole."""
+    told = await tx.sql.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *arguments)
+    [found] = json.loads(told) if isinstance(told, str) else told
+    return WHOLE & set(scanned(found["Plan"]))
+
+
+@pytest.mark.slow
+async def test_b12_with_100_000_orders_no_filter_and_no_sort_reads_a_whole_table(
+    api: ServiceClient, orders_url: str
+) -> None:
+    totals = SUBMITTED["totals"] | {"goods": lei("50.00"), "total": lei("70.00")}
+    example = await placed(api, lines=SUBMITTED["lines"][:1], totals=totals)
+    await grow(orders_url, ORDERS, UUID(example["id"]), 0, MANY)
+    wrong: list[str] = []
+    async with api.context.uow(Cause("system:test")) as tx:
+        rows = await tx.sql.fetch("SELECT DISTINCT order_status AS id FROM order_list WHERE order_status IS NOT NULL")
+        status, *others = [("order", row["id"]) for row in rows]
+        customer = UUID(example["customer_id"])
+        first = await tx.sql.fetchrow(
+            "SELECT placed_at, order_id FROM order_list ORDER BY placed_at LIMIT 1 OFFSET 50000"
+        )
+        shapes: set[str] = set()
+        for filters, sort in itertools.product(narrowings(status, others[:3], customer), SORTS):
+            for direction, dated in itertools.product(("desc", "asc"), (False, True)):
+                asked = filters
+                if dated:
+                    asked = Filters(
+                        **{name: getattr(filters, name) for name in Filters.__slots__} | {"placed_from": first[0]}
+                    )
+                arguments: list[Any] = []
+                statement = query(asked, None, 51, sort, direction, arguments)
+                shapes.add(statement)
+                if scans := await planned(tx, statement, arguments):
+                    wrong.append(f"{scans} for {asked} by {sort} {direction}")
+        for sort in SORTS:
+            [row] = await page_of(tx, Filters(), None, 1, sort)
+            arguments = []
+            for back in (False, True):
+                place = Place(*place_of(row, sort), back=back)
+                arguments = []
+                statement = query(Filters(), place, 51, sort, "desc", arguments)
+                if scans := await planned(tx, statement, arguments):
+                    wrong.append(f"{scans} for a page by {sort}")
+        while await counters.fold(tx):
+            continue
+        assert not await planned(tx, counters.KNOWN, [])
+    assert not wrong, "\n".join(wrong[:20]) + f"\n{len(wrong)} in all"
+    assert len(shapes) < 500
