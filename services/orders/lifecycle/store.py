@@ -127,14 +127,14 @@ FROM counted
 
 
 _LATE = f"""
-WITH late AS (
-    (SELECT id FROM orders WHERE {PAYMENT_WAITED_FOR} AND payment_due_at <= now() ORDER BY payment_due_at LIMIT $1
-     FOR UPDATE SKIP LOCKED)
-    UNION ALL
-    (SELECT id FROM orders WHERE {DELIVERY_WAITED_FOR} AND delivery_due_at <= now() ORDER BY delivery_due_at LIMIT $1
-     FOR UPDATE SKIP LOCKED)
+WITH unpaid AS (
+    SELECT id FROM orders WHERE {PAYMENT_WAITED_FOR} AND payment_due_at <= now() ORDER BY payment_due_at LIMIT $1
+    FOR UPDATE SKIP LOCKED
+), undelivered AS (
+    SELECT id FROM orders WHERE {DELIVERY_WAITED_FOR} AND delivery_due_at <= now() ORDER BY delivery_due_at LIMIT $1
+    FOR UPDATE SKIP LOCKED
 )
-SELECT DISTINCT id FROM late
+SELECT id FROM unpaid UNION SELECT id FROM undelivered
 """  # noqa: S608 - constants
 
 
