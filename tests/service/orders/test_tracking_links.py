@@ -137,3 +137,36 @@ async def test_links_are_opened_at_a_limited_rate(orders_url: str, bus_url: str)
     async with running(service, orders_url, bus_url, parts=("api",), public_burst=3, public_per_second=0.01) as api:
         nobody = api.as_role("")
         assert [(await nobody.get("/t/x")).status_code for _ in range(5)] == [404, 404, 404, 429, 429]
+
+
+async def test_part_f81_who_may_follow_an_order_is_told_by_its_timeline_without_the_link(api: ServiceClient) -> None:
+    order = await placed(api)
+    old = await path_of(api, order)
+    await set_visible(api, order, visible=False)
+    for command in ("renew", "revoke", "revoke"):
+        assert (await api.post(f"/v1/orders/{order['id']}/tracking-link/{command}")).status_code == 200
+    events = await api.get(f"/v1/orders/{order['id']}/events", params={"limit": 200})
+    told = [
+        (event["topic"], event["before"], event["after"])
+        for event in events.json()["items"]
+        if event["topic"].startswith(("visibility", "tracking"))
+    ]
+    assert told == [
+        ("visibility.set", {"visible": None}, {"visible": False}),
+        ("tracking_link.renewed", {"link": True}, {"link": True}),
+        ("tracking_link.revoked", {"link": True}, {"link": False}),
+    ], "what changed nothing is not told"
+    assert old.removeprefix("/t/") not in events.text
+
+
+async def test_who_is_forgotten_has_no_link_any_more_and_gets_none(api: ServiceClient) -> None:
+    old = await placed(api, historic=True, external_id="old")
+    await api.post(f"/v1/orders/{old['id']}/tracking-link/renew")
+    path = await path_of(api, old)
+    assert (await api.as_role("").get(path)).status_code == 200
+    erased = await api.post(f"/v1/customers/{old['customer_id']}/erase", json={"reason": "customer_asked"})
+    assert erased.status_code == 200, erased.text
+    assert (await api.as_role("").get(path)).status_code == 404
+    assert (await link_of(api, old))["state"] == "revoked"
+    renewed = await api.post(f"/v1/orders/{old['id']}/tracking-link/renew")
+    assert (renewed.status_code, renewed.json()["type"]) == (409, "/problems/customer-erased")
