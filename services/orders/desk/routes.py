@@ -36,6 +36,8 @@ class EventOut(BaseModel):
     correlation_id: UUID
     causation_id: UUID | None
     detail: dict[str, Any]
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
 
 
 class Feed(BaseModel):

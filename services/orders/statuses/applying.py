@@ -99,6 +99,7 @@ async def publish(tx: Transaction, order_id: UUID, entry_id: UUID, *, published:
 
 def _switched(tx: Transaction, change: Change, entry_id: UUID, *, published: bool) -> Line:
     cause = tx.cause
-    detail: dict[str, Any] = {"entry": str(entry_id), "before": not published, "after": published}
+    detail: dict[str, Any] = {"entry": str(entry_id)}
     who = (cause.actor, cause.correlation_id, cause.causation_id)
-    return Line(new_id(), PUBLICATION, change.now, *who, detail)
+    states = ({"published": not published}, {"published": published})
+    return Line(new_id(), PUBLICATION, change.now, *who, detail, *states)

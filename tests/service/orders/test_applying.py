@@ -133,8 +133,9 @@ async def test_f105_f106_f109_f128_publication_is_switched_later_and_stands_in_t
     assert (await api.post(path, json={"published": True})).headers["etag"] == on.headers["etag"], "nothing changed"
     assert (await api.post(path, json={"published": False})).json()["published"] is False
     events = (await api.get(f"/v1/orders/{order['id']}/timeline")).json()["items"]
-    switched = [event["detail"] for event in events if event["topic"] == "status.publication"]
-    assert [(each["before"], each["after"]) for each in switched] == [(False, True), (True, False)]
+    switched = [event for event in events if event["topic"] == "status.publication"]
+    states = [(each["before"]["published"], each["after"]["published"]) for each in switched]
+    assert states == [(False, True), (True, False)]
     assert len(await said(api)) == 1, "nobody is told again"
     other = await placed(api, external_id="other")
     assert (await api.post(path.replace(order["id"], other["id"]), json={"published": True})).status_code == 404
