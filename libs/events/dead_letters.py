@@ -48,16 +48,17 @@ async def bury(uow: UnitOfWork, consumer: Consumer, record: Record, reason: str,
     async with uow(Cause(actor=f"system:{consumer.name}")) as tx:
         if not await seen_first(tx, consumer.name, [name_of(record)]):
             return False  # an earlier life of ours buried or took it
-        letter = await _write(tx, consumer.name, record, reason, attempts)
+        value = record.value
+        if await is_erased(tx, _order(record)):
+            value, reason = without_person(value), reason.partition(":")[0]
+        letter = await _write(tx, consumer.name, record, value, reason, attempts)
         what = f"{consumer.name} could not take {record.topic}: {reason}"[:500]
         await tx.emit(Letter(letter), _stuck(uow, Stuck.DEAD_LETTER, letter, what, _order(record)))
         return await _count(tx, uow, consumer.name, record.place)
 
 
-async def _write(tx: Transaction, consumer: str, record: Record, reason: str, attempts: int) -> UUID:
-    letter, value = new_id(), record.value
-    if await is_erased(tx, _order(record)):
-        value, reason = without_person(value), reason.partition(":")[0]
+async def _write(tx: Transaction, consumer: str, record: Record, value: bytes, reason: str, attempts: int) -> UUID:
+    letter = new_id()
     await tx.sql.execute(
         """INSERT INTO dead_letter (id, consumer, event_id, topic, partition, "offset", key, value, headers,
                                     reason, attempts)
