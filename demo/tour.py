@@ -157,7 +157,9 @@ class Tour:
             label = folder / f"label-{shipment['awb']}-A6.pdf"
             label.write_bytes(await self.api.get("shipping", f"/v1/shipments/{shipment['id']}/label?size=A6"))
             _say(f"  {_shown(label):<58} AWB {shipment['awb']}")
-            _say(f"\nThe customer follows it at {shipment['link']}")
+            _say(f"\nThe customer follows the parcel at {shipment['link']}")
+        link = await self.api.get("orders", f"/v1/orders/{order['id']}/tracking-link")
+        _say(f"and reads what became of the order at {link['url']}")
         (folder / "timeline.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
         _say(f"The whole order: {self.api.urls['orders']}/v1/orders/{order['id']}")
         _say(f"\n{len(self.wishes)} orders in {time.monotonic() - self.began:.0f} s.")

@@ -1,8 +1,10 @@
 """A file of a real shop's invoices goes through the whole system, and every one of them ends as predicted."""
 
 import os
+import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from deploy.environment import free_ports
@@ -43,6 +45,15 @@ async def import_twice(system: System, file: Path, within: float) -> None:
     await everything_holds(system, within / 3)
 
 
+def the_acknowledgement_s_link_opens_the_order(folder: Path) -> None:
+    mail = next(folder.rglob("mail-*-acknowledged.txt"))
+    link = re.search(r"http://\S+/t/[\w-]{70}", mail.read_text(encoding="utf-8"))
+    assert link is not None, mail
+    page = httpx.get(link[0], timeout=60)
+    assert page.status_code == 200
+    assert mail.parent.name in page.text, "the order's number"
+
+
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize("bus", BUSES)
 async def test_f2_a_day_of_a_real_shop_ends_as_predicted_once_each_and_imported_again_changes_nothing(
@@ -51,6 +62,7 @@ async def test_f2_a_day_of_a_real_shop_ends_as_predicted_once_each_and_imported_
     async with installation(tmp_path, bus) as system:
         await import_twice(system, cut(tmp_path, a_day(least=20)), within=150)
         shown = await command(system, "demo.tour", within=150)
+        the_acknowledgement_s_link_opens_the_order(tmp_path / "state" / "demo")
     assert "COMPLETED" in shown
     label, mail = (next((tmp_path / "state" / "demo").rglob(kind)) for kind in ("label-*.pdf", "mail-*.txt"))
     assert label.read_bytes().startswith(b"%PDF")
