@@ -20,6 +20,7 @@ def record_of(
     sequence: int = 1,
     actor: str = "system:test",
     depth: int = 0,
+    causation: UUID | None = None,
 ) -> Record:
     """A record that holds `event`; deliver it twice and it is a duplicate, make it twice and they are two facts."""
     envelope = Envelope(
@@ -32,7 +33,7 @@ def record_of(
         sequence=sequence,
         actor=actor,
         correlation_id=new_id(),
-        causation_id=None,
+        causation_id=causation,
         depth=depth,
     )
     value = event.model_dump_json().encode()
