@@ -1,10 +1,10 @@
 """Finding orders over HTTP: the list with everything that narrows and sorts it, and the counters."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.contracts.common import Money
@@ -126,7 +126,7 @@ class Asked(Narrowed):
 
 
 @router.get("/orders", response_model=ListPage | Page[CustomersSummaryOut], responses=documented(Invalid, Forbidden))
-async def orders(call: Viewer, asked: Annotated[Asked, Query()]) -> Any:
+async def orders(call: Viewer, asked: Annotated[Asked, Query()]) -> Response:
     """Orders, the newest first unless sorted otherwise; what narrows may be combined.
 
     A customer gets their own, those that are shown to them; filters do not narrow those.
@@ -134,28 +134,30 @@ async def orders(call: Viewer, asked: Annotated[Asked, Query()]) -> Any:
     if call.principal.kind == "customer" and call.principal.customer_id is not None:
         own = decode(asked.after, (datetime, UUID))
         place = (own[0], own[1]) if own else None
-        return await account.own_orders(call, call.principal.customer_id, place, asked.limit, asked.language)
+        own_page = await account.own_orders(call, call.principal.customer_id, place, asked.limit, asked.language)
+        return call.answer(own_page)
     way, begins = (asked.sort, asked.direction), asked.place()
     async with call.read() as tx:
         found = await shown(tx, await asked.filters(tx), begins, asked.limit, *way)
         stand = {each for row in found.rows for each in row["standing"]}
         means = await statuses.by_ids(tx, stand) if stand else {}
     told = language_of(call, asked.language, FALLBACK)
-    return ListPage(
+    page = ListPage(
         items=[ListedOut.listed(row, means, told) for row in found.rows],
         next=encode(*way, *found.following) if found.following else None,
         previous=encode(*way, *found.before) if found.before else None,
     )
+    return call.answer(page)
 
 
-@router.get("/orders/counters")
-async def counts(call: Reads) -> Counts:
+@router.get("/orders/counters", response_model=Counts)
+async def counts(call: Reads) -> Response:
     """How many orders each status stands on, each one-click list holds and each lifecycle has, of one instant."""
     async with call.read() as tx:
         await one_view(tx)
         found = await counters.totals(tx)
         known = await statuses.page(tx, None, None, None, None, _ALL_STATUSES)
-    return Counts(
+    told = Counts(
         lifecycle={str(each): found.get(f"lifecycle:{each}", 0) for each in Lifecycle},
         buckets=[
             BucketCount(bucket=name, what=what, orders=found.get(f"bucket:{name}", 0))
@@ -172,3 +174,4 @@ async def counts(call: Reads) -> Counts:
             for each in known
         ],
     )
+    return call.answer(told)

@@ -49,8 +49,8 @@ async def walk(api: ServiceClient, chance: random.Random) -> None:
             case 6:
                 await api.post(f"{path}/cancel", json={"reason": "customer"})
             case _:
-                ids = [each["id"] for each in orders]
-                await api.post("/v1/orders/status", json={"status": "kiln", "orders": ids})
+                items = [{"order_id": each["id"]} for each in orders]
+                await api.post("/v1/orders/status", json={"status": "kiln", "items": items})
 
 
 async def test_b12_lists_rebuilt_are_lists_as_they_were_written(api: ServiceClient) -> None:
