@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import bulk, bus, consuming, growth, month, placing, relaying, reserving, webhooks
+from tests.bench import bulk, bus, consuming, growth, listing, month, placing, relaying, reserving, webhooks
 from tests.bench.figure import Figure, table
 from tests.bench.machine import load, shape
 from tests.bench.report import write
@@ -31,6 +31,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "bulk": bulk.measure,
     "month": month.measure,
     "growth": growth.measure,
+    "lists": listing.measure,
 }
 
 
