@@ -13,7 +13,7 @@ from services.orders.lifecycle.audit import Walk, canonical, digest_of, hidden_d
 from services.orders.lifecycle.timeline import Entry
 
 ORDER = UUID("0198a0c0-0000-7000-8000-0000000000aa")
-TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=20)
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
 DOCUMENT = st.dictionaries(TEXT, PLAIN | st.lists(PLAIN, max_size=3), max_size=3)
 ENTRY = st.builds(
