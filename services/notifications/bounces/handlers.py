@@ -13,10 +13,10 @@ from services.notifications.store import BOUNCED
 async def reported(tx: Transaction, address_hash: str, kind: BounceKind, reason: str) -> store.Row:
     """Somebody says that what was sent there came back: nothing more is, and the last message is said to have failed.
 
-    Said again, nothing happens: what stands is answered.
+    Said again of the same message, nothing happens: what stands is answered.
     """
     row = await store.note(tx, address_hash, kind, reason, tx.cause.actor)
-    last = await store.last_sent(tx, address_hash) if row["new"] else None
+    last = await store.last_sent(tx, address_hash)
     if last is not None:
         await handlers.failed(
             tx, last["id"], last["order_id"], last["kind"], last["by"], last["version"], f"{BOUNCED}: {kind}"

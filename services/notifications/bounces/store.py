@@ -17,8 +17,8 @@ async def note(tx: Transaction, address_hash: str, kind: BounceKind, reason: str
                INSERT INTO bounced_address (address_hash, kind, reason, reported_by) VALUES ($1, $2, $3, $4)
                ON CONFLICT (address_hash) DO NOTHING RETURNING *
            )
-           SELECT true AS new, * FROM added
-           UNION ALL SELECT false, * FROM bounced_address WHERE address_hash = $1 LIMIT 1""",
+           SELECT * FROM added
+           UNION ALL SELECT * FROM bounced_address WHERE address_hash = $1 LIMIT 1""",
         address_hash,
         kind,
         reason,

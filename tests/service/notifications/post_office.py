@@ -71,6 +71,10 @@ class PostOffice:
         raw = [self.smtp.mailbox.raw(str(each["n"])) for each in self.smtp.mails(to)]
         return [email.message_from_bytes(content, policy=email.policy.default) for content in raw if content]
 
+    def letters(self, to: str) -> list[EmailMessage]:
+        """The same, further copies left out: on a slow machine an answer of the mail server may be late."""
+        return list({mail["message-id"]: mail for mail in self.mails(to)}.values())
+
     async def told(self, order: UUID) -> list[dict[str, Any]]:
         """The facts about an order's messages, oldest first, as type and data."""
         found = await rows(
