@@ -14,6 +14,8 @@ MOST = 10
 """Words of a search; more are left out."""
 TAIL = 9
 """Digits of a telephone number by which it is found however it was written: with a country's code, with 0, or bare."""
+NOTHING = "' '"
+"""What no order has: the question of somebody who typed only marks."""
 _LEAST_DIGITS = 5
 _OTHERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"})
 _PARTS = re.compile(r"[\W_]+")
@@ -70,7 +72,7 @@ def question(asked: str) -> str | None:
     if _TELEPHONE.fullmatch(text) and (found := _telephone(text)):
         return found
     terms = [term for chunk in text.split()[:MOST] if (term := _term(chunk))]
-    return " & ".join(terms) or "''"
+    return " & ".join(terms) or NOTHING
 
 
 def _telephone(text: str) -> str | None:
@@ -86,7 +88,7 @@ def _telephone(text: str) -> str | None:
 def _term(chunk: str) -> str:
     whole, split = fold(chunk), parts(chunk)
     if not split or split == [whole]:
-        return _lexeme(whole)
+        return _lexeme(whole) if whole else ""
     return f"({_lexeme(whole)} | ({' & '.join(_lexeme(part) for part in split)}))"
 
 
