@@ -15,6 +15,7 @@ from services.orders.consumers import consumer
 from services.orders.lifecycle import deadlines
 from tests.service.orders.stage import hear, outbox, placed
 from tests.service.orders.test_deadlines import COD, look, pass_by, watch
+from tests.service.orders.test_rules_service import rule
 from tests.unit.orders.said import Said
 
 JARGON = ("axis", "AWB", "topic", "partition", "dead letter", "event", "null", "None", "_")
@@ -165,6 +166,20 @@ async def test_b15_why_names_what_stands_still_in_any_service_until_it_is_cleare
         await redrive(api.context.uow, consumer, row["id"])
     await hear(api, *(WorkCleared.model_validate_json(told) for told in await outbox(api.context.uow, "work.cleared")))
     assert await codes(api, order) == ["payment_awaited"], "mended and taken in again"
+
+
+async def test_b15_why_names_a_rule_that_could_not_do_what_it_is_for(api: ServiceClient) -> None:
+    await rule(api, "stock.reserved", "ready")
+    order = await placed(api)
+    said = Said(order)
+    await hear(api, said.stock("reserved"))
+    assert await codes(api, order) == ["payment_awaited", "rule_refused"]
+    refused = await reason_of(api, order, "rule_refused")
+    assert refused["service"] == "orders"
+    assert "status ready" in refused["detail"]
+    assert "the order is open" in refused["detail"]
+    await hear(api, said.money("received"), said.stock("reserved"))
+    assert await codes(api, order) == ["parcels_not_planned"], "done the second time"
 
 
 async def test_b15_the_tree_tells_what_followed_from_what(api: ServiceClient) -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.orders import OrderInTime, OrderOverdue, Overdue
@@ -34,6 +34,7 @@ def taken(order: Order, told: list[Any]) -> None:
 
 
 @settings(max_examples=150, deadline=None)
+@example([("timer", "later"), ("money", "received"), ("money", "failed"), ("timer", "later")])
 @given(STEPS)
 def test_part_f77_any_order_of_facts_and_clock_alerts_each_deadline_once(steps: list[tuple[str, str]]) -> None:
     order, told = opened(), list[Any]()
