@@ -249,10 +249,12 @@ async def test_b10_part_facts_in_any_order_set_each_status_once(api: ServiceClie
 
 async def test_a_rule_acts_for_bulk_calls_as_for_single_ones(api: ServiceClient) -> None:
     await rule(api, "status.changed", "paid", ("status", "eq", "processing"))
+    await rule(api, "status.changed", "shipped", ("status", "eq", "paid"))
+    chain = {"order": "processing", "payment": "paid", "shipping": "shipped"}
     one, other = await placed(api, external_id="1"), await placed(api, external_id="2")
     await apply(api, one, "processing")
     items = [{"order_id": other["id"]}, {"order_id": str(uuid4())}]
     assert (await api.post("/v1/orders/status", json={"status": "processing", "items": items})).status_code == 200
-    assert await standing(api, one) == await standing(api, other) == {"order": "processing", "payment": "paid"}
+    assert await standing(api, one) == await standing(api, other) == chain
     told = [(each["type"], each["order"]["id"]) for each in await said(api)]
     assert told.count(("paid", other["id"])) == told.count(("paid", one["id"])) == 1
