@@ -71,7 +71,7 @@ async def watching(url: str, query: str = "", **headers: str) -> AsyncIterator[W
 @pytest.fixture
 async def shop(orders_url: str, bus_url: str) -> AsyncIterator[tuple[ServiceClient, str]]:
     """Orders with its relay, and the address where it can be watched."""
-    fast = {"stream_every": 0.02, "stream_heartbeat": 0.2, "stream_stall": 1.0, "stream_readers": 3}
+    fast: dict[str, Any] = {"stream_every": 0.02, "stream_heartbeat": 0.2, "stream_stall": 1.0, "stream_readers": 3}
     async with running(service, orders_url, bus_url, parts=("api", "relay"), **fast) as api:
         await open_shop(api)
         async with on_a_socket(api.app) as url:
