@@ -12,7 +12,8 @@ from python_calamine import CalamineWorkbook
 
 from libs.events.transaction import Cause, UnitOfWork
 from libs.service.testing import ServiceClient, credentials
-from services.orders.desk.export import AT_ONCE, HEAD
+from services.orders.desk.export import AT_ONCE, HEAD, Export
+from services.orders.desk.lists import Filters
 from tests.service.orders.stage import hear, placed
 from tests.sockets import on_a_socket
 from tests.unit.orders.said import ANA, Said
@@ -91,20 +92,17 @@ async def test_an_export_has_every_order_once_and_keeps_no_transaction_open_betw
     order = await placed(api)
     many = 2 * AT_ONCE + 7
     await grow(api.context.uow, order, many)
-    async with (
-        on_a_socket(api.app) as url,
-        httpx.AsyncClient(headers=credentials("manager")) as client,
-        client.stream("GET", f"{url}/v1/orders/export.csv") as answer,
-    ):
-        pieces = answer.aiter_bytes()
-        content = await anext(pieces)
-        open_now = await api.context.uow.fetch(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in trans%'"
-        )
-        assert open_now == [], "the reader may take its time"
-        async for piece in pieces:
-            content += piece
+    rows = Export(api.context.uow, Cause("system:test"), Filters(), "placed", "desc", "en").rows()
+    pages = [await anext(rows)]
+    open_now = await api.context.uow.fetch(
+        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+    )
+    assert open_now == [], "the reader may take its time"
+    pages += [page async for page in rows]
+    assert [len(page) for page in pages] == [AT_ONCE, AT_ONCE, 8]
+    content = (await api.get("/v1/orders/export.csv")).content
     ids = [line[-1] for line in read_csv(content)[1:]]
+    assert ids == [row[-1] for page in pages for row in page]
     assert len(ids) == len(set(ids)) == many + 1
 
 
