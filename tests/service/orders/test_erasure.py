@@ -4,8 +4,9 @@ import json
 from uuid import UUID, uuid4
 
 from libs.contracts.customers import CustomerChanged, CustomerErased
+from libs.events.transaction import Cause
 from libs.service.testing import ServiceClient
-from services.orders.customers import erasing, store
+from services.orders.customers import store
 from services.orders.customers.domain import Identity
 from services.orders.lifecycle import store as lifecycle
 from tests.service.orders.stage import outbox, placed
@@ -59,7 +60,7 @@ async def test_an_erased_customer_is_found_by_nothing_they_were_known_by(api: Se
     order = await placed(api)
     await api.post(f"/v1/orders/{order['id']}/cancel", json={"reason": "shop"})
     await api.post(f"/v1/customers/{order['customer_id']}/erase", json={"reason": "retention_over"})
-    async with api.context.uow(erasing.Cause("system:test")) as tx:
+    async with api.context.uow(Cause("system:test")) as tx:
         known = Identity("web", "c-7", "ana@example.ro", email_verified=True, phone="+40712345678")
         assert await store.candidates(tx, known) == []
         kept = await lifecycle.read(tx, UUID(order["id"]))
