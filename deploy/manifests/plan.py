@@ -63,7 +63,13 @@ def variable(process: Process, field: str) -> str:
 def prefixes(process: Process) -> list[str]:
     """Where a service's public paths begin (`/v1/noun`, or a page as `/t`); one address can serve all services."""
     paths = json.loads((API / f"{process.name}.json").read_text(encoding="utf-8"))["paths"]
-    return sorted({"/".join(path.split("/")[: 3 if path.startswith("/v1/") else 2]) for path in paths})
+    return sorted({"/".join(path.split("/")[: _deep(path)]) for path in paths})
+
+
+def _deep(path: str) -> int:
+    if path.startswith("/v1/personal-data/"):  # each service has one of its own there, by its name
+        return 4
+    return 3 if path.startswith("/v1/") else 2
 
 
 def secrets(process: Process) -> tuple[str, ...]:
