@@ -99,6 +99,10 @@ async def test_f76_f107_lists_narrow_by_one_or_many_statuses_and_by_one_click(ap
         "overdue": [],
         "on_hold": ["d", "a"],
     }
+    await held(api, orders["b"])
+    assert await found(api, bucket="in_preparation") == []
+    release = await api.post(f"/v1/orders/{orders['b']['id']}/release-hold", json={"kind": "manual"})
+    assert release.status_code == 200, release.text
     assert (await api.post(f"/v1/orders/{orders['b']['id']}/ready", json={})).status_code == 200
     assert await found(api, bucket="to_ship") == ["c", "b"]
     assert await found(api, bucket="to_ship", status="kiln") == ["c"]

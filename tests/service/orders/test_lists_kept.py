@@ -53,8 +53,18 @@ async def walk(api: ServiceClient, chance: random.Random) -> None:
                 await api.post("/v1/orders/status", json={"status": "kiln", "items": items})
 
 
+async def all_at_once(api: ServiceClient) -> None:
+    """One call moves every order."""
+    await invented(api, "packed")
+    items = [{"order_id": row["id"]} for row in await listed(api)]
+    answer = await api.post("/v1/orders/status", json={"status": "packed", "items": items})
+    assert answer.status_code == 200, answer.text
+    assert len(await found(api, status="packed")) == len(items)
+
+
 async def test_b12_lists_rebuilt_are_lists_as_they_were_written(api: ServiceClient) -> None:
     await walk(api, random.Random(5))
+    await all_at_once(api)
     uow = api.context.uow
     live, counts = await rows(uow), await counted(api)
     assert len(live) == 6
