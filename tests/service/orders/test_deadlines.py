@@ -10,7 +10,7 @@ from services.orders.lifecycle import deadlines
 from tests.service.orders.stage import hear, outbox, placed, topics
 from tests.unit.orders.said import Said, lei
 
-RULES = [
+RULES: list[dict[str, Any]] = [
     {"kind": "payment", "method": None, "after": 2, "unit": "days"},
     {"kind": "payment", "method": "transfer", "after": 5, "unit": "working_days"},
     {"kind": "delivery", "method": "courier", "after": 3, "unit": "working_days"},
@@ -133,6 +133,7 @@ async def test_part_f78_rules_are_checked_and_not_overwritten_unseen(api: Servic
     twice = await api.put("/v1/deadlines", json={"items": [RULES[0], RULES[0]]})
     assert twice.status_code == 422
     assert "twice" in twice.text
-    for wrong in ({"after": 0}, {"unit": "moons"}, {"kind": "lunch"}):
+    wrongs: list[dict[str, Any]] = [{"after": 0}, {"unit": "moons"}, {"kind": "lunch"}]
+    for wrong in wrongs:
         assert (await api.put("/v1/deadlines", json={"items": [RULES[0] | wrong]})).status_code == 422
     assert (await api.as_role("operator").put("/v1/deadlines", json={"items": []})).status_code == 403

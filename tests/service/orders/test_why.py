@@ -43,7 +43,8 @@ async def codes(api: ServiceClient, order: dict[str, Any]) -> list[str]:
 async def reason_of(api: ServiceClient, order: dict[str, Any], code: str) -> dict[str, Any]:
     found = [reason for reason in (await why(api, order))["reasons"] if reason["code"] == code]
     assert len(found) == 1, await codes(api, order)
-    return found[0]
+    one: dict[str, Any] = found[0]
+    return one
 
 
 def short(fact: StockFact, sku: str, missing: str) -> StockFact:
@@ -141,7 +142,11 @@ async def test_b15_why_names_what_stands_still_in_any_service_until_it_is_cleare
     work, since = new_id(), datetime.fromisoformat("2026-03-01T10:00:00+00:00")
     given: dict[str, Any] = {"work": work, "service": "payments", "order_id": UUID(order["id"])}
     sweep = datetime.fromisoformat("2026-03-01T10:05:00+00:00")
-    stuck = {"kind": Stuck.UNKNOWN_CALL, "what": "payment_operation is unknown: time-out", "since": since}
+    stuck: dict[str, Any] = {
+        "kind": Stuck.UNKNOWN_CALL,
+        "what": "payment_operation is unknown: time-out",
+        "since": since,
+    }
     await hear(api, WorkStuck(version=1, next_try=sweep, **stuck, **given))
     call = await reason_of(api, order, "unknown_call")
     assert call["sentence"] == "We asked the payment provider and do not know its answer yet."
