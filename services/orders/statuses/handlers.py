@@ -36,7 +36,7 @@ async def add(tx: Transaction, values: Mapping[str, Any]) -> Written:
 
 
 async def change(tx: Transaction, status_id: UUID, values: Mapping[str, Any], if_match: int | None) -> Written:
-    """Let it be as given; its track stays. What was applied keeps what it said then."""
+    """Let it be as given; its track stays. Histories show its present words."""
     await store.alone(tx)
     found = await _locked(tx, status_id, if_match)
     if values["track"] != found.track:
