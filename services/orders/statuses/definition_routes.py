@@ -200,7 +200,7 @@ async def status(status_id: UUID, call: Reads) -> Response:
 
 @router.put("/{status_id}", response_model=WrittenOut, responses=documented(NotFound, MnemonicTaken, Stale, Invalid))
 async def change_status(status_id: UUID, body: StatusIn, call: Writes) -> Response:
-    """Change a status; its track stays. Where it was published, its present words are shown; what was sent stays sent."""
+    """Change a status; its track stays. Histories show its present words; what was sent stays sent."""
     async with call.uow() as tx:
         return _answer(call, await handlers.change(tx, status_id, body.model_dump(), call.if_match))
 
