@@ -78,7 +78,7 @@ SELECT id,
              FROM hold WHERE order_id = o.id ORDER BY placed_at, id) AS holds,
        ARRAY(SELECT ROW(kind, part_id, snapshot::text, seen)
              FROM order_part WHERE order_id = o.id ORDER BY part_id) AS parts,
-       (SELECT ROW(c.time_zone, c.working_days, c.opens, c.closes, c.holidays, d.rules::text)
+       (SELECT ROW(c.time_zone, c.working_days, c.opens, c.closes, c.holidays::text[], d.rules::text)
         FROM orders x JOIN channel c ON c.code = x.channel CROSS JOIN deadline_settings d
         WHERE x.id = o.id AND x.lifecycle IN ('open', 'cancelled') AND d.rules <> '[]') AS clock
 FROM unnest($1::uuid[]) AS o(id)
@@ -190,9 +190,11 @@ def _order(row: dict[str, Any]) -> Order:
     )
 
 
-def clock_of(time_zone: str, days: list[str], opens: str, closes: str, holidays: list[date], rules: str) -> Clock:
+def clock_of(time_zone: str, days: list[str], opens: str, closes: str, holidays: list[str], rules: str) -> Clock:
     """What an order's deadlines are counted by, from its channel's columns and the rules."""
-    return Clock.of(Hours(time_zone, frozenset(days), opens, closes, frozenset(holidays)), rules)
+    return Clock.of(
+        Hours(time_zone, frozenset(days), opens, closes, frozenset(map(date.fromisoformat, holidays))), rules
+    )
 
 
 def _hold(  # noqa: PLR0913, PLR0917 - the columns of a row

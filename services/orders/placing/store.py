@@ -14,7 +14,8 @@ from services.orders.placing.place import Placed
 
 _SURROUNDINGS = """
 SELECT c.code, c.kind, s.series, c.languages, c.on_shortage, c.time_zone, c.history_published, c.tracking_days,
-       c.working_days, c.opens, c.closes, c.holidays, (SELECT rules::text FROM deadline_settings) AS deadlines,
+       c.working_days, c.opens, c.closes, c.holidays::text[] AS holidays,
+       (SELECT rules::text FROM deadline_settings) AS deadlines,
        now() AS now,
        (SELECT fact FROM known_delivery_method WHERE code = $2 ORDER BY version DESC LIMIT 1) AS delivery,
        (SELECT fact FROM known_payment_method WHERE code = $3 ORDER BY version DESC LIMIT 1) AS payment,

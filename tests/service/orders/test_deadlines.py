@@ -100,6 +100,8 @@ async def test_f77_f78_payment_past_its_deadline_is_alerted_once_and_taken_back_
 
 async def test_f77_f78_delivery_is_watched_from_the_confirmation_and_cured_by_arriving(api: ServiceClient) -> None:
     await watch(api)
+    async with api.context.uow(Cause("system:test")) as tx:
+        await tx.sql.execute("UPDATE channel SET holidays = '{2026-12-25,2026-12-26}'")
     order, said = (found := await placed(api)), Said(found)
     await hear(api, said.stock("reserved"), said.money("received"))
     due = (await row(api, order))["delivery_due_at"]
