@@ -3,7 +3,6 @@
 import asyncio
 import random
 from typing import Any
-from uuid import UUID
 
 from libs.events.transaction import Cause, UnitOfWork
 from libs.service.testing import ServiceClient
@@ -123,4 +122,4 @@ async def test_b12_counters_are_exact_while_orders_move_are_folded_and_a_folder_
         await tx.sql.execute("UPDATE counter SET total = total + 1")
         assert await counters.recount(tx) > 0
     assert await counted(api) == {"lifecycle:cancelled": 12, "bucket:on_hold": 12}
-    assert UUID((await listed(api, limit=1))[0]["id"])
+    assert len(await listed(api, limit=1)) == 1

@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ import pytest
 from libs.events.transaction import Cause, Transaction
 from libs.service.testing import ServiceClient
 from services.orders.desk import counters
-from services.orders.desk.lists import SORTS, Filters, Place, place_of, query
+from services.orders.desk.lists import SORTS, Direction, Filters, Place, place_of, query
 from services.orders.desk.lists import page as page_of
 from tests.bench.grown import ORDERS, grow
 from tests.service.orders.stage import placed
@@ -19,6 +20,7 @@ from tests.unit.orders.said import lei, submitted
 
 SUBMITTED = submitted()
 MANY = 100_000
+DIRECTIONS: tuple[Direction, ...] = ("desc", "asc")
 WHOLE = {"order_list", "order_search", "orders", "order_line", "order_event", "hold", "order_status"}
 """Tables that grow with the orders."""
 
@@ -26,7 +28,7 @@ WHOLE = {"order_list", "order_search", "orders", "order_line", "order_event", "h
 def narrowings(status: tuple[str, UUID], others: list[tuple[str, UUID]], customer: UUID) -> Iterator[Filters]:
     """Each filter by itself, with values that many orders have, that few have and that none has; then some together."""
     yield Filters()
-    for name, values in {
+    narrowed: dict[str, tuple[Any, ...]] = {
         "lifecycle": ("completed", "open", "cancelled"),
         "stock": ("deducted", "reserved", "rejected"),
         "payment": ("received", "pending", "disputed"),
@@ -45,9 +47,10 @@ def narrowings(status: tuple[str, UUID], others: list[tuple[str, UUID]], custome
         "sku": ("mug-7", "none"),
         "words": ("'family77':*", "'family77':* & 'ana':*", "'ana':*", "'none':*"),
         "total_from": (1_000, 10_000_000),
-    }.items():
+    }
+    for name, values in narrowed.items():
         for value in values:
-            yield Filters(**{name: value})
+            yield replace(Filters(), **{name: value})
     yield Filters(statuses=(status,))
     yield Filters(statuses=(("order", uuid4()),))
     yield Filters(statuses=(status, *others))
@@ -89,12 +92,10 @@ async def test_b12_with_100_000_orders_no_filter_and_no_sort_reads_a_whole_table
         )
         shapes: set[str] = set()
         for filters, sort in itertools.product(narrowings(status, others[:3], customer), SORTS):
-            for direction, dated in itertools.product(("desc", "asc"), (False, True)):
+            for direction, dated in itertools.product(DIRECTIONS, (False, True)):
                 asked = filters
                 if dated:
-                    asked = Filters(
-                        **{name: getattr(filters, name) for name in Filters.__slots__} | {"placed_from": first[0]}
-                    )
+                    asked = replace(filters, placed_from=first[0])
                 arguments: list[Any] = []
                 statement = query(asked, None, 51, sort, direction, arguments)
                 shapes.add(statement)
