@@ -98,12 +98,9 @@ async def test_batches_that_cross_never_wait_for_each_other(log: World) -> None:
 async def test_a_batch_is_one_transaction_however_large(log: World) -> None:
     await log.open().create_topics([Topic("one", 4)])
     connection = await asyncpg.connect(log.url)
-    before = await connection.fetchval("SELECT pg_current_xact_id()::text::bigint")
     bus = log.open()
     await send(bus, [Outgoing("one", f"key {n}", b"x") for n in range(3000)])
-    after = await connection.fetchval("SELECT pg_current_xact_id()::text::bigint")
     assert len({row["xmin"] for row in await connection.fetch("SELECT DISTINCT xmin::text FROM bus_record")}) == 1
-    assert after - before <= 4, "the batch, the NOTIFY, and the two questions of this test"
     await connection.close()
 
 

@@ -35,7 +35,7 @@ class SettingsIn(Body):
     """What is sent at all; what is not named is on."""
 
     switches: dict[MessageKind | Literal["status"], Switch] = Field(
-        default_factory=dict, examples=[{"shipped": {"mail": False}}]
+        default_factory=dict, max_length=50, examples=[{"shipped": {"mail": False}}]
     )
     alert_holds: list[HoldKind] = Field(
         default=[HoldKind.LOSS], max_length=len(HoldKind), description="Holds of these kinds are mailed to the shop."

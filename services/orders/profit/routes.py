@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from libs.contracts.common import Money
 from libs.service.call import Body, Call, needs
-from libs.service.problems import NotFound, Stale, documented
+from libs.service.problems import FieldError, Invalid, NotFound, Stale, documented
 from services.orders.lifecycle.handlers import NotHeld
 from services.orders.lifecycle.out import SummaryOut
 from services.orders.profit import handlers, store
@@ -31,17 +31,6 @@ class CostIn(Body):
     amount: Money = Field(description="Negative: money that comes back, such as a refunded fee.")
     vat_recoverable: Money | None = Field(None, description="What of the amount is VAT that a seller may deduct.")
     actual: bool = Field(default=True, description="False: an estimate, which counts until an actual one comes.")
-
-    @model_validator(mode="after")
-    def _vat_is_part_of_it(self) -> Self:
-        vat = self.vat_recoverable
-        if vat is None:
-            return self
-        if vat.currency != self.amount.currency:
-            raise ValueError("vat_recoverable is in another currency than the amount")
-        if abs(vat.minor) > abs(self.amount.minor) or vat.minor * self.amount.minor < 0:
-            raise ValueError("vat_recoverable is more than the amount")
-        return self
 
 
 class CostsIn(Body):
@@ -70,12 +59,28 @@ async def profit(order_id: UUID, call: Reads) -> Response:
         return call.answer(ProfitOut.of(await handlers.report_on(tx, order_id)))
 
 
-@router.put("/costs", response_model=CostsOut, responses=documented(NotFound, Stale))
+def _vat_apart(place: int, cost: CostIn) -> list[FieldError]:
+    """VAT is a part of its amount: of its currency and sign, and not more; both members are named where it is not."""
+    vat, amount = cost.vat_recoverable, cost.amount
+    if vat is None:
+        return []
+    if vat.currency != amount.currency:
+        detail = "amount and vat_recoverable are in different currencies"
+    elif abs(vat.minor) > abs(amount.minor) or vat.minor * amount.minor < 0:
+        detail = "vat_recoverable is a part of the amount: of the same sign, and not more"
+    else:
+        return []
+    return [FieldError(f"costs[{place}].{name}", detail) for name in ("amount", "vat_recoverable")]
+
+
+@router.put("/costs", response_model=CostsOut, responses=documented(NotFound, Stale, Invalid))
 async def set_costs(order_id: UUID, body: CostsIn, call: Costs) -> Response:
     """State what an order cost. It counts instead of what services said of the same kind and source.
 
     An order that is held for a loss, and is known to be none now, goes on by itself.
     """
+    if wrong := [error for n, cost in enumerate(body.costs) for error in _vat_apart(n, cost)]:
+        raise Invalid("; ".join(f"{error.field}: {error.detail}" for error in wrong[:5]), errors=wrong)
     told = [Told(str(c.kind), c.source, c.amount, c.vat_recoverable, c.actual) for c in body.costs]
     async with call.uow() as tx:
         order = await handlers.set_costs(tx, order_id, told, call.if_match)
