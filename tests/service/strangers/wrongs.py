@@ -14,7 +14,8 @@ WORDS: dict[str, Any] = {
     "recipient": "ana@example.com", "merchant_email": "ana@example.com", "shop_email": "ana@example.com",
     "alert_email": "ana@example.com", "tracking_url": "https://shop.example", "opens": "08:00", "closes": "16:00",
     "holidays": ["2026-12-25"], "sms_sender": "Shop", "colour": "#112233", "indicator": "abc", "mnemonic": "abc",
-    "texts": {"ro": {"name": "Gata"}}, "topic": "order.created", "conditions": [{"field": "channel", "op": "eq", "value": "abc"}],
+    "texts": {"ro": {"name": "Gata"}}, "topic": "order.created",
+    "conditions": [{"field": "channel", "op": "eq", "value": "abc"}],
     "courier": "own_fleet", "phone": "+40722000001", "kind": "gift_wrap", "reason": "why not",
 }  # fmt: skip
 """What fits where a schema only says that it is text of a form."""
