@@ -219,6 +219,35 @@ async def test_part_f114_a_type_acts_only_through_the_orders_own_state_machine(a
     assert (await apply(api, held, "ready")).status_code == 409
 
 
+async def test_f102_f104_f108_statuses_are_off_internal_for_customers_or_both_and_posted_by_api_alone(
+    api: ServiceClient,
+) -> None:
+    await invent(api, "silent", texts=TOLD, actions={"publish": False, "mail": True, "invoice": True})
+    await invent(api, "loud", texts=TOLD, actions={"publish": True, "mail": True})
+    tool = api.as_role("erp")
+    expected = {
+        "off": None,
+        "internal": {"silent": (False, False), "loud": (False, False)},
+        "customer": {"silent": (True, True), "loud": (True, True)},
+        "both": {"silent": (False, False), "loud": (True, True)},
+    }
+    for mode, told in expected.items():
+        assert (await api.put("/v1/statuses/settings", json={"mode": mode})).status_code == 200
+        order = await placed(api, external_id=mode)
+        if told is None:
+            refused = await apply(tool, order, "loud")
+            assert (refused.status_code, await entries(api, order)) == (409, [])
+            continue
+        for status in told:
+            await applied(tool, order, status)
+        found = {
+            entry["mnemonic"]: (entry["published"], entry["actions"]["mail"]) for entry in await entries(api, order)
+        }
+        assert found == told, mode
+        facts = [fact for fact in await said(api) if fact["order"]["id"] == order["id"]]
+        assert [(fact["published"], fact["actions"]["mail"]) for fact in facts] == list(told.values())
+
+
 async def test_f3_f5_web_imported_and_keyed_orders_have_the_same_statuses_and_actions(api: ServiceClient) -> None:
     await invent(api, "packed", actions={"publish": True, "mail": True})
     desk = {"code": "desk", "name": "Desk", "kind": "desk", "seller": "ro", "languages": ["ro"], "currency": "RON"}
