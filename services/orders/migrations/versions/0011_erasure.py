@@ -1,4 +1,4 @@
-"""How a customer wants to be told, and that one is forgotten."""
+"""How a customer wants to be told, that one is forgotten, and which orders are: what comes later of them is taken bare."""
 
 from alembic import op
 
