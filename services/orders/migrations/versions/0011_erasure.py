@@ -1,4 +1,4 @@
-"""How a customer wants to be told, that one is forgotten, and which orders are: what comes later of them is taken bare."""
+"""How a customer wants to be told, that one is forgotten, and whose orders those were."""
 
 from alembic import op
 
