@@ -158,6 +158,13 @@ ALERTS = (
         "postgresql-is-lost",
     ),
     Alert(
+        "RulesChaseEachOther",
+        'increase(comanda_rules_refused_total{reason="too_deep"}[15m]) > 0',
+        "0m",
+        "Rules of the shop led from one to the next more than eight deep; the ninth was refused.",
+        "rules-chase-each-other",
+    ),
+    Alert(
         "DatabaseGrows",
         "deriv(comanda_database_bytes[6h]) * 86400 > 20e9",
         "1h",
