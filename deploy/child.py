@@ -1,6 +1,7 @@
 """One program that we started: its own process group, one log file, and no leftovers after a crash of ours."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -114,11 +115,31 @@ class Child:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
+BELOW = 12_000
+TRIES = 1_000
+PORTS_GIVEN = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nobody uses now, below those that the system gives to whoever connects somewhere.
+
+    So no connection takes it before whoever it is meant for listens on it. CannotStartError where none is found.
+    """
+    first = _first_given()
+    for _ in range(TRIES):
+        port = first - 1 - secrets.randbelow(BELOW)  # never of a seed: two that share one would meet
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise CannotStartError(f"no free port between {first - BELOW} and {first} in {TRIES} tries")
+
+
+def _first_given() -> int:
+    """Where the ports begin that the system gives to connections."""
+    try:
+        return max(BELOW + 1024, int(PORTS_GIVEN.read_text(encoding="ascii").split()[0]))
+    except (OSError, ValueError):
+        return 32768  # Linux's own
 
 
 def require_free(port: int, what: str, setting: str, host: str = "127.0.0.1") -> None:

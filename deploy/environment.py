@@ -15,9 +15,21 @@ def ports_from_environment() -> dict[str, int]:
     return {name: int(os.environ.get(f"{name.upper()}_PORT") or port) for name, port in PORTS.items()}
 
 
+APART = 16
+
+
 def free_ports() -> dict[str, int]:
-    """Ports that nobody uses now, for an installation beside others; `NAME.side` is a stand-in's second one."""
-    return {name: free_port() for name in (*PORTS, *(f"{stand_in.name}.side" for stand_in in STAND_INS))}
+    """Ports that nobody uses now, for an installation beside others; `NAME.side` is a stand-in's second one.
+
+    They are apart, because brokers and controllers take the ports that follow Kafka's.
+    """
+    found: dict[str, int] = {}
+    for name in (*PORTS, *(f"{stand_in.name}.side" for stand_in in STAND_INS)):
+        port = free_port()
+        while any(abs(port - other) < APART for other in found.values()):
+            port = free_port()
+        found[name] = port
+    return found
 
 
 @dataclass(frozen=True)

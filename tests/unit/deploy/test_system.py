@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.environment import Environment, free_ports, ports_from_environment
+from deploy.child import PORTS_GIVEN
+from deploy.environment import APART, Environment, free_ports, ports_from_environment
 from deploy.state import State
 from deploy.system import DATABASES, PORTS, PROCESSES, ROLES, SERVICE_NAMES, STAND_INS, TOPICS, Process
 from libs.contracts import every_contract
@@ -49,7 +50,11 @@ def test_databases_and_roles_are_one_for_each_service_and_one_for_the_bus() -> N
 def test_no_two_ports_meet_and_each_stand_in_has_two() -> None:
     taken = sorted([*PORTS.values(), *(PORTS[stand_in.name] + 1 for stand_in in STAND_INS)])
     assert all(one != other for one, other in pairwise(taken))
-    assert len(set(free_ports().values())) == len(PORTS) + len(STAND_INS)
+    found = sorted(free_ports().values())
+    assert len(found) == len(PORTS) + len(STAND_INS)
+    assert all(later - earlier >= APART for earlier, later in pairwise(found))
+    given = int(PORTS_GIVEN.read_text(encoding="ascii").split()[0]) if PORTS_GIVEN.exists() else found[-1] + 1
+    assert found[-1] < given, "no connection takes one before it is listened on"
 
 
 def test_a_port_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
