@@ -22,8 +22,20 @@ from tests.kafka import kafka_lib, start_kafka, stop_kafka
 KAFKA_PROBLEM = pytest.StashKey[str]()
 SERVER = pytest.StashKey[Postgres]()
 IN_CI = bool(os.environ.get("CI"))
-FOR_CI = ("tests/service/races/", "tests/service/strangers/test_bodies", "tests/service/strangers/test_tokens")
-"""Many tests of one kind, a minute of both cores: slow as a whole, because `make test` is for somebody who waits."""
+FOR_CI = (
+    "tests/service/races/",
+    "tests/service/strangers/",
+    "tests/service/erasing/",
+    "tests/service/deploy/test_roles",
+    "tests/service/events/test_interleavings",
+    "tests/service/events/test_worker",
+    "tests/service/payments/test_bad_days",
+    "tests/service/payments/test_once",
+    "tests/service/shipping/test_booking",
+    "tests/service/notifications/test_mails",
+    "tests/service/notifications/test_sms",
+)
+"""Many tests of one kind, or that wait for others: slow as a whole, because `make test` is for somebody who waits."""
 
 
 @pytest.fixture(scope="session")
