@@ -8,11 +8,11 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from libs.contracts.common import Address, Company, Money, PickupPoint, Quantity
-from libs.contracts.orders import DeliveryKind, GiveBack, HoldKind, LineSnapshot, OrderSnapshot, PaymentKind
+from libs.contracts.orders import DeliveryKind, GiveBack, LineSnapshot, OrderSnapshot, PaymentKind
 from libs.contracts.payments import PaymentSnapshot
 from libs.contracts.shipping import ShipmentSnapshot
 from services.orders.lifecycle.domain import Order
-from services.orders.lifecycle.out import SummaryOut
+from services.orders.lifecycle.out import HoldOut, SummaryOut
 
 
 class LineOut(BaseModel):
@@ -83,18 +83,6 @@ class CustomerOut(BaseModel):
     email: str | None = None
     email_verified: bool = False
     phone: str | None = None
-
-
-class HoldOut(BaseModel):
-    """Why it may not, or once could not, go on."""
-
-    kind: HoldKind
-    reason: str
-    fields: list[dict[str, str]]
-    placed_at: datetime
-    placed_by: str
-    lifted_at: datetime | None
-    lifted_by: str | None
 
 
 class StuckOut(BaseModel):

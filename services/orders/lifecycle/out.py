@@ -68,3 +68,16 @@ class SummaryOut(BaseModel):
         return cls.model_validate(
             row | {"total": Money(row["total"], row["currency"]), "cancel_requested": row["cancel_request"] is not None}
         )
+
+
+class HoldOut(BaseModel):
+    """A reason why an order may not go on, or once could not."""
+
+    id: UUID
+    kind: HoldKind
+    reason: str
+    fields: list[dict[str, str]]
+    placed_at: datetime
+    placed_by: str
+    lifted_at: datetime | None
+    lifted_by: str | None

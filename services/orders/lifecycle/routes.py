@@ -1,6 +1,5 @@
 """What a person does to an order over HTTP."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -14,7 +13,7 @@ from libs.service.problems import Conflict, NotFound, Stale, documented
 from services.orders.lifecycle import handlers, store
 from services.orders.lifecycle.domain import Order
 from services.orders.lifecycle.handlers import AtALoss, NotCancellable, NotConfirmed, NotHeld
-from services.orders.lifecycle.out import SummaryOut
+from services.orders.lifecycle.out import HoldOut, SummaryOut
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"])
 Writes = Annotated[Call, needs("orders:write")]
@@ -65,19 +64,6 @@ class ReleaseOneIn(Body):
     """Why it may go on."""
 
     reason: Why | None = None
-
-
-class HoldOut(BaseModel):
-    """A reason why an order may not go on, or once could not."""
-
-    id: UUID
-    kind: HoldKind
-    reason: str
-    fields: list[dict[str, str]]
-    placed_at: datetime
-    placed_by: str
-    lifted_at: datetime | None
-    lifted_by: str | None
 
 
 class HoldsOut(BaseModel):
