@@ -1,6 +1,5 @@
 """Orders read over HTTP: one whole, its timeline, and the feed of new orders."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from services.orders.desk.customers_view import CustomersOrderOut
 from services.orders.desk.following import account
 from services.orders.desk.following.account import Language
 from services.orders.desk.out import OrderOut
+from services.orders.lifecycle.out import EventOut
 from services.orders.lifecycle.timeline import shown
 
 router = APIRouter(prefix="/v1", tags=["orders"])
@@ -23,21 +23,6 @@ Reads = Annotated[Call, needs(READ)]
 Viewer = Annotated[Call, needs(READ, own="orders:own")]
 MAX_POSITION = 2**63 - 1
 FeedLimit = Annotated[int, Query(ge=1, le=100, description="How many orders at most.")]
-
-
-class EventOut(BaseModel):
-    """A fact about an order, of whatever service. What was put in words needs customers:read."""
-
-    number: int
-    event_id: UUID
-    topic: str
-    at: datetime
-    actor: str
-    correlation_id: UUID
-    causation_id: UUID | None
-    detail: dict[str, Any]
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
 
 
 class Feed(BaseModel):

@@ -13,6 +13,7 @@ from libs.service.problems import Invalid, NotFound, documented
 from services.orders.lifecycle import audit_store as store
 from services.orders.lifecycle.audit_store import Search
 from services.orders.lifecycle.auditing import look_at
+from services.orders.lifecycle.out import EventOut
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 Reads = Annotated[Call, needs("orders:read")]
@@ -20,19 +21,9 @@ Audits = Annotated[Call, needs("audit:read")]
 AfterNumber = Annotated[int, Query(ge=0, le=MAX_BIGINT, description="The number of the last event that is known.")]
 
 
-class AuditEventOut(BaseModel):
+class AuditEventOut(EventOut):
     """A fact about an order or a command on it: who, when, what, before, after."""
 
-    number: int
-    event_id: UUID
-    topic: str
-    at: datetime
-    actor: str
-    correlation_id: UUID
-    causation_id: UUID | None
-    detail: dict[str, Any]
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
     personal: dict[str, Any] | None  # null without customers:read, where there is nothing, and once it was erased
 
     @classmethod

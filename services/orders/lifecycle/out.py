@@ -81,3 +81,18 @@ class HoldOut(BaseModel):
     placed_by: str
     lifted_at: datetime | None
     lifted_by: str | None
+
+
+class EventOut(BaseModel):
+    """A fact about an order, of whatever service. What was put in words needs customers:read."""
+
+    number: int
+    event_id: UUID
+    topic: str
+    at: datetime
+    actor: str
+    correlation_id: UUID
+    causation_id: UUID | None
+    detail: dict[str, Any]
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None

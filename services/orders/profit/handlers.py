@@ -118,7 +118,7 @@ async def set_costs(tx: Transaction, order_id: UUID, told: Sequence[Told], if_ma
         )
         await store.say(tx, made)
         after.append(log.shown({name: getattr(made, name) for name in Said.__slots__}))
-    log.note(tx, change, "costs.set", {"costs": before}, {"costs": after})
+    change.note(tx, "costs.set", before={"costs": before}, after={"costs": after})
     await _lift(tx, change)
     return await orders.keep(tx, change)
 

@@ -1,16 +1,9 @@
-"""What is written into an order's timeline of a command about costs that no fact tells."""
+"""A cost as an order's timeline shows it, and when it was said."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from libs.contracts.common import Money
-from libs.events.transaction import Transaction
-from services.orders.lifecycle.change import Change
-
-
-def note(tx: Transaction, change: Change, command: str, before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Write a command with what was and what is; nothing personal."""
-    change.note(tx, command, before=before, after=after)
 
 
 def shown(row: dict[str, Any]) -> dict[str, Any]:
