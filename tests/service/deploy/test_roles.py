@@ -117,7 +117,7 @@ async def production(server: Server, role: str, at: str | None = None) -> tuple[
 
 
 async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    output, _ = await asyncio.wait_for(process.communicate(), 120)
     return process.returncode, output.decode()
 
 

@@ -138,13 +138,13 @@ async def test_a_final_no_is_final_and_told_without_the_address(office: PostOffi
 
 
 @pytest.mark.parametrize(
-    ("how", "copies", "doubts"),
-    [("drop_before", 1, 1), ("drop_after_effect", 2, 1), ("late", 2, 1), ("drop_after_250", 1, 0)],
+    ("how", "patience", "copies", "doubts"),
+    [("drop_before", 20, 1, 1), ("drop_after_effect", 20, 2, 1), ("late", 3, 2, 1), ("drop_after_250", 20, 1, 0)],
 )
 async def test_a_mail_of_unknown_fate_goes_again_under_the_same_message_id_and_is_counted(
     office: PostOffice, how: str, copies: int, doubts: int
 ) -> None:
-    await office.smtp.misbehave("data", how, times=1, delay_ms=3000)
+    await office.smtp.misbehave("data", how, times=1, delay_ms=8000)
     order = await acknowledged(office)
     (found,) = await office.settled(order, "succeeded")
     assert found["doubts"] == doubts

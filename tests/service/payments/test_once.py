@@ -4,6 +4,8 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.service.payments.world import Order, World
 
 BAD = [
@@ -16,6 +18,12 @@ BAD = [
     "rate_limit",
     "unauthorized",
 ]
+
+
+@pytest.fixture
+def patience() -> float:
+    """Less than the provider is late."""
+    return 1
 
 
 async def given_orders(world: World, how_many: int) -> list[Order]:

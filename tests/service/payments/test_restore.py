@@ -17,7 +17,7 @@ def settings(paypal: PayPalStandIn) -> dict[str, Any]:
     return {
         "paypal_base_url": paypal.url, "paypal_client_id": paypal.client_id,
         "paypal_client_secret": paypal.client_secret, "paypal_webhook_id": paypal.webhook_id,
-        "paypal_within": 1, "look_up_after": 0.2, "look_up_grace": 0.3, "settle_every": 0.3,
+        "paypal_within": 20, "look_up_after": 0.2, "look_up_grace": 0.3, "settle_every": 0.3,
     }  # fmt: skip
 
 

@@ -37,7 +37,13 @@ async def bus_url(database: Databases) -> str:
 
 
 @pytest.fixture
-async def world(shipping_url: str, bus_url: str, fan: FanStandIn) -> AsyncIterator[World]:
+def patience() -> float:
+    """Seconds after which a courier's answer is given up: more than any machine stalls; fewer where one is late."""
+    return 20
+
+
+@pytest.fixture
+async def world(shipping_url: str, bus_url: str, fan: FanStandIn, patience: float) -> AsyncIterator[World]:
     """Everything runs; couriers are asked again soon, so that nothing waits for long."""
     async with running(
         service,
@@ -45,7 +51,7 @@ async def world(shipping_url: str, bus_url: str, fan: FanStandIn) -> AsyncIterat
         bus_url,
         fan_base_url=fan.url,
         public_url="https://shop.example",
-        courier_timeout=1,
+        courier_timeout=patience,
         look_up_after=0.2,
         absence_grace=0.2,
         poll_every=0.3,

@@ -53,7 +53,9 @@ async def test_a_parcel_the_courier_has_is_kept(world: World) -> None:
     assert "shipment.cancelled" not in await world.types(order)
 
 
-@pytest.mark.parametrize("how", ["late", "drop_after_effect", "error500_after", "error500"])
+@pytest.mark.parametrize(
+    ("how", "patience"), [("late", 1), ("drop_after_effect", 20), ("error500_after", 20), ("error500", 20)]
+)
 async def test_a_cancel_whose_outcome_is_unknown_is_found_out(world: World, how: str) -> None:
     order = Order()
     await world.tell(order.confirmed())
@@ -65,7 +67,7 @@ async def test_a_cancel_whose_outcome_is_unknown_is_found_out(world: World, how:
     assert not world.fan.awbs
 
 
-@pytest.mark.parametrize("how", ["late", "drop_after_effect"])
+@pytest.mark.parametrize(("how", "patience"), [("late", 1), ("drop_after_effect", 20)])
 async def test_a_cancel_waits_for_a_booking_that_is_unknown(world: World, how: str) -> None:
     await world.fan.misbehave("book", how, delay_ms=1500)
     order = Order()

@@ -91,7 +91,7 @@ async def test_a_booking_that_was_due_in_the_backup_and_was_made_since_is_found_
     shipping_url: str, bus_url: str, fan: FanStandIn
 ) -> None:
     """Guard: what is due becomes unknown before any loop starts."""
-    settings = {"fan_base_url": fan.url, "look_up_after": 0.2, "absence_grace": 0.2, "courier_timeout": 1}
+    settings = {"fan_base_url": fan.url, "look_up_after": 0.2, "absence_grace": 0.2, "courier_timeout": 20}
     order = Order()
     async with running(service, shipping_url, bus_url, parts=("api",), **settings) as api:  # type: ignore[arg-type]
         world = World(api, fan)
