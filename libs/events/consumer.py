@@ -9,6 +9,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from pydantic import ValidationError
 
 from libs.events.bus import Record
+from libs.events.connection import FEW_ROWS
 from libs.events.contract import Event
 from libs.events.envelope import Envelope, UndecodableError, opened
 from libs.events.transaction import Cause, Transaction, UnitOfWork
@@ -107,9 +108,9 @@ async def seen_first(tx: Transaction, consumer: str, ids: Sequence[Any]) -> set[
     Inserted in sorted order, so that two batches never deadlock here.
     """
     rows = await tx.sql.fetch(
-        """INSERT INTO inbox (consumer, event_id) SELECT $1, id
-           FROM (SELECT DISTINCT unnest($2::uuid[]) AS id) u ORDER BY id
-           ON CONFLICT DO NOTHING RETURNING event_id""",
+        f"""INSERT INTO inbox (consumer, event_id) SELECT $1, id
+           FROM (SELECT DISTINCT unnest($2::uuid[]) AS id) u CROSS JOIN (SELECT {FEW_ROWS}) AS planned ORDER BY id
+           ON CONFLICT DO NOTHING RETURNING event_id""",  # noqa: S608 - a constant
         consumer,
         list(ids),
     )

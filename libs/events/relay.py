@@ -27,6 +27,8 @@ SILENT = 5  # seconds without a word until the server ends the holder's session
 LEASE = 3.5  # seconds since its last word after which a holder does not publish before it has asked again
 CHANNEL = "outbox"
 BATCH = 500
+PACE = 0.015
+AHEAD = 2  # batches looked up at once
 
 
 class LostLockError(Exception):
@@ -53,14 +55,20 @@ class Relay:
         feed: Sequence[str] = (),
         retention: timedelta = timedelta(days=7),
         every: float = 1.0,
+        pace: float = PACE,
     ) -> None:
-        """`feed`: topics whose facts also get a row in `feed`, kept for ever. `every`: seconds between polls."""
+        """`feed`: topics whose facts also get a row in `feed`, kept for ever. `every`: seconds between polls.
+
+        `pace`: seconds from one batch to the next where the first was not full, so that facts of a busy moment go
+        together. What comes after a quiet moment goes at once.
+        """
         self._url = database_url
         self._service = service
         self._bus = bus
         self._feed = list(feed)
         self._retention = retention
         self._every = every
+        self._pace = pace
         self._blocks: dict[str, _Block] = {}
         self._woken = asyncio.Event()
         self._turn = asyncio.Lock()  # the one connection serves the ping and the work
@@ -100,7 +108,11 @@ class Relay:
         silent = f"{SILENT}s"
         settings = {"idle_session_timeout": silent, "idle_in_transaction_session_timeout": silent}
         # jit: compiling a statement that runs for a millisecond cost it fifty
-        settings |= {"application_name": f"comanda-{self._service}-relay", "jit": "off"}
+        settings |= {
+            "application_name": f"comanda-{self._service}-relay",
+            "jit": "off",
+            "plan_cache_mode": "force_generic_plan",
+        }
         connection: asyncpg.Connection[Any] = await asyncpg.connect(
             self._url, server_settings=settings, timeout=10, connection_class=Connection
         )
@@ -135,8 +147,12 @@ class Relay:
                 if ping.done():
                     ping.result()
                 await self._tidy(connection)
-                if not await self._round(connection):
+                began = _clock()
+                sent = await self._round(connection)
+                if not sent:
                     await self._wait(stop)
+                elif sent < BATCH:
+                    await _rest(stop, began + self._pace - _clock())
         finally:
             ping.cancel()
             with suppress(asyncio.CancelledError, Exception):
@@ -151,17 +167,37 @@ class Relay:
                 self._heard = _clock()
 
     async def _round(self, connection: "asyncpg.Connection[Any]") -> int:
-        """Publish one batch and move what got through; how many."""
+        """Publish what waits, up to some batches, and move what got through; how many.
+
+        While one batch is moved the next is published already; none follows one that did not get through whole.
+        """
         now = _clock()
         blocked = [key for key, block in self._blocks.items() if block.retry > now]
         async with self._turn:
-            rows = await connection.fetch(_UNSENT, blocked, BATCH, timeout=30)
+            rows = await connection.fetch(_UNSENT, blocked, BATCH * AHEAD, timeout=30)
             self._heard = _clock()
-        if not rows:
-            return 0
-        if _clock() - self._heard > LEASE:  # frozen between the answer and here: ask again before a byte leaves
-            return 1
-        outcomes = await self._publish(rows)
+        done, again, moving = 0, 0, None
+        try:
+            for first in range(0, len(rows), BATCH):
+                if _clock() - self._heard > LEASE:  # frozen since its last word: ask again before a byte leaves
+                    again = 1
+                    break
+                batch = rows[first : first + BATCH]
+                outcomes = await self._publish(batch)
+                if moving is not None:
+                    done += await moving
+                moving = asyncio.create_task(self._settle(connection, batch, outcomes))
+                if not all(isinstance(outcome, Sent) for outcome in outcomes):
+                    break
+        finally:
+            if moving is not None:
+                done += await moving
+        return done or again
+
+    async def _settle(
+        self, connection: "asyncpg.Connection[Any]", rows: Sequence[Any], outcomes: Sequence[Outcome]
+    ) -> int:
+        """Move what got through, mark what never will; how many were sent."""
         sent = [row["seq"] for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Sent)]
         refused = {row["seq"]: o.reason for row, o in zip(rows, outcomes, strict=True) if isinstance(o, Refused)}
         async with self._turn:
@@ -241,6 +277,8 @@ def _clock() -> float:
 
 
 async def _rest(stop: asyncio.Event, seconds: float) -> None:
+    if seconds <= 0:
+        return
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):  # `wait_for` of Python 3.11 can swallow a cancellation
             await stop.wait()

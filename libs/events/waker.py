@@ -1,4 +1,4 @@
-"""Wakes the relay after a commit: a NOTIFY on a connection of its own, at most every 10 ms a process.
+"""Wakes the relay after a commit: a NOTIFY on a connection of its own, now and then at most.
 
 Inside the transaction a NOTIFY would take a lock of the whole cluster at commit (measured: commits cut to a third).
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from libs.events.relay import CHANNEL
+from libs.events.relay import CHANNEL, PACE
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +18,10 @@ log = logging.getLogger(__name__)
 class Waker:
     """`wake()` is free: call it as often as you like. A NOTIFY that gets lost costs at most the relay's poll."""
 
-    def __init__(self, database_url: str) -> None:
-        """Connects when it runs."""
+    def __init__(self, database_url: str, *, pace: float = PACE) -> None:
+        """Connects when it runs. `pace`: seconds from one call to the next, at least."""
         self._url = database_url
+        self._pace = pace
         self._due = asyncio.Event()
 
     def wake(self) -> None:
@@ -47,7 +48,7 @@ class Waker:
                     log.debug("no wake-up call now: %s", type(error).__name__)
                     connection = None
                     await asyncio.sleep(0.5)
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(self._pace)
         finally:
             stopping.cancel()
             if connection is not None:

@@ -50,13 +50,24 @@ class Worker:
     """One member of a consumer's group. Several may run at once, in one process or many."""
 
     def __init__(
-        self, consumer: Consumer, uow: UnitOfWork, bus: Bus, *, concurrency: int = 6, wait: float = 0.5
+        self,
+        consumer: Consumer,
+        uow: UnitOfWork,
+        bus: Bus,
+        *,
+        concurrency: int = 6,
+        wait: float = 0.5,
+        pace: float = 0.0,
     ) -> None:
-        """`concurrency` transactions at once, at most; `wait` seconds for the bus to answer when nothing comes."""
+        """`concurrency` transactions at once, at most; `wait` seconds for the bus to answer when nothing comes.
+
+        `pace`: seconds between two looks that find something, so that facts of a busy moment are taken together.
+        """
         self.consumer = consumer
         self._uow = uow
         self._bus = bus
         self._wait = wait
+        self._pace = pace
         self._slots = asyncio.Semaphore(concurrency)
         self._strands: dict[int, _Strand] = {}
         self._paused: set[TopicPartition] = set()
@@ -97,6 +108,7 @@ class Worker:
                 looked = clock()
                 await self._learn_pauses(subscription)
             fetched = await subscription.poll(FULL // 2, self._wait)
+            found = clock()
             for lane in [lane for lane in self._lanes() if lane.place not in subscription.assigned]:
                 self._forget(lane)
             for place, records in fetched.items():
@@ -114,6 +126,8 @@ class Worker:
             for strand in self._strands.values():
                 if strand.task is not None and strand.task.done():
                     strand.task.result()  # what it could not handle ends the worker: a bug, not a bad fact
+            if fetched and (left := found + self._pace - clock()) > 0:
+                await self._rest(left)
 
     async def _commit(self, subscription: Subscription) -> None:
         """Tell the group how far the database has come: after it, never before."""

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import httpx
 
+from libs.events.connection import FEW_ROWS
 from libs.events.transaction import Cause, Transaction, UnitOfWork, new_id
 from libs.events.work import Stuck, WorkCleared, WorkStuck
 from libs.service import telemetry
@@ -79,6 +80,9 @@ class OutsideCalls:
 
     A table of calls to several others is worked off by one of these for each, with a condition of its own (`only`) and
     a `name` for its loops and measures; none of them waits for another.
+
+    `needed`: the columns that `record` reads and that may have changed since the claim, `fact_sequence` among them;
+    others it finds as they were claimed. `succeeding`: assignments that go with Succeeded, each after a comma.
     """
 
     uow: UnitOfWork
@@ -95,11 +99,14 @@ class OutsideCalls:
     every: timedelta = timedelta(seconds=1)
     only: str = "true"
     name: str = ""
+    needed: str = "{table}.*"
+    succeeding: str = ""
     wake: Wake = field(default_factory=Wake)
     _measured: float = field(init=False, default=float("-inf"))
 
     def __post_init__(self) -> None:
         self.name = self.name or self.table
+        self.needed = self.needed.format(table=self.table)
         self._aggregate = type("Call", (_Call,), {"__tablename__": self.table, "noun": self.noun or self.table})
         self._slots = asyncio.Semaphore(self.concurrency)
 
@@ -177,20 +184,19 @@ class OutsideCalls:
     async def _settle(self, claimed: Row, answer: Answer) -> None:
         """Record the answer if the claim still is ours; somebody else's claim means that it will be looked up."""
         async with self.uow(self._cause()) as tx:
-            found = await tx.sql.fetchrow(_OURS.format(table=self.table), claimed["id"], claimed["claim"])
-            if found is None:
+            if not await self._apply(tx, claimed, answer):
                 log.warning(
                     "overslept: an answer is not recorded", extra={"table": self.table, "row": str(claimed["id"])}
                 )
-                return
-            await self._apply(tx, dict(found), answer)
 
-    async def _apply(self, tx: Transaction, row: Row, answer: Answer) -> None:
+    async def _apply(self, tx: Transaction, row: Row, answer: Answer) -> bool:
         answer, absent = counted(row, answer)
         state, seconds, reason = following(row, answer, self.look_up_after, self.grace)
-        await self._write(tx, row, state, seconds, reason, absent)
-        if isinstance(answer, Succeeded | Failed | Refused | Unknown):
-            await self.record(tx, row, answer)
+        also = self.succeeding if isinstance(answer, Succeeded) else ""
+        found = await self._write(tx, row, state, seconds, reason, absent, also)
+        if found is not None and isinstance(answer, Succeeded | Failed | Refused | Unknown):
+            await self.record(tx, found, answer)
+        return found is not None
 
     async def _expire(self, row_id: UUID) -> None:
         """A claim whose owner died or sleeps: nobody knows whether it called."""
@@ -201,22 +207,40 @@ class OutsideCalls:
 
     async def _give_back(self, row: Row) -> None:
         async with self.uow(self._cause()) as tx:
-            found = await tx.sql.fetchrow(_OURS.format(table=self.table), row["id"], row["claim"])
-            if found is not None:
-                await self._write(tx, dict(found), CallState.DUE, 0.0, "claimed too long ago to call")
+            await self._write(tx, row, CallState.DUE, 0.0, "claimed too long ago to call")
 
     async def _write(
-        self, tx: Transaction, row: Row, state: CallState, wait: float, error: str | None, absent: int = 0
-    ) -> None:
-        """Give up the claim, note the state, and tell the house when work stands still or moves again."""
+        self,
+        tx: Transaction,
+        row: Row,
+        state: CallState,
+        wait: float,
+        error: str | None,
+        absent: int = 0,
+        also: str = "",
+    ) -> Row | None:
+        """Give up the claim, note the state, and tell the house when work stands still or moves again.
+
+        The row, locked: as it is now, but with the call as it stood before; None where the claim is not ours any more.
+        Nobody but who holds a claim writes these columns, so what was claimed is what stood there.
+        """
         kind = STUCK.get(state)
         known = STUCK.get(CallState(row["call_state"])) if row["call_since"] else None
         written = await tx.sql.fetchrow(
-            _WRITE.format(table=self.table), row["id"], state, timedelta(seconds=wait), error, absent, kind is not None
+            _WRITE.format(table=self.table, also=also, needed=self.needed),
+            row["id"],
+            state,
+            timedelta(seconds=wait),
+            error,
+            absent,
+            kind is not None,
+            row["claim"],
         )
-        assert written is not None  # noqa: S101 - locked by us
-        told = {"work": row["id"], "version": row["fact_sequence"] + 1, "service": self.uow.service}
-        told["order_id"] = row.get("order_id")
+        if written is None:
+            return None
+        found = row | dict(written) | {name: row[name] for name in DueColumns.model_fields}
+        told = {"work": row["id"], "version": found["fact_sequence"] + 1, "service": self.uow.service}
+        told["order_id"] = found.get("order_id")
         if kind is not None and kind is not known:
             log.warning("an outside call is stuck", extra={"table": self.table, "row": str(row["id"]), "state": state})
             next_try = written["due_at"] if state is CallState.UNKNOWN else None
@@ -225,6 +249,7 @@ class OutsideCalls:
             await tx.emit(self._aggregate(row["id"]), fact)
         elif kind is None and known is not None:
             await tx.emit(self._aggregate(row["id"]), WorkCleared(**told))
+        return found
 
     async def _measure(self) -> None:
         if time.monotonic() - self._measured < MEASURE_EVERY:
@@ -252,12 +277,12 @@ _CLAIM_UNKNOWN = _CLAIM.format(which="call_state = 'unknown' AND due_at <= now()
 _EXPIRED = "call_state IN ('claimed', 'unknown') AND claimed_until < now()"
 _OVERSLEPT = f"SELECT id FROM {{table}} WHERE {{only}} AND {_EXPIRED} LIMIT $1"  # noqa: S608 - constants
 _STILL_OVERSLEPT = f"SELECT * FROM {{table}} WHERE id = $1 AND {_EXPIRED} FOR UPDATE"  # noqa: S608 - constants
-_OURS = "SELECT * FROM {table} WHERE id = $1 AND claim = $2 FOR UPDATE"
-_WRITE = """
-UPDATE {table} SET call_state = $2, due_at = now() + $3, last_error = $4, absent = $5,
-    claim = NULL, claimed_until = NULL, call_since = CASE WHEN $6 THEN coalesce(call_since, now()) END
-WHERE id = $1 RETURNING due_at, call_since
-"""
+_WRITE = f"""
+UPDATE {{table}} SET call_state = $2, due_at = now() + $3, last_error = $4, absent = $5,
+    claim = NULL, claimed_until = NULL, call_since = CASE WHEN $6 THEN coalesce(call_since, now()) END {{also}}
+FROM (SELECT {FEW_ROWS}) AS planned
+WHERE id = $1 AND claim IS NOT DISTINCT FROM $7 RETURNING {{needed}}, due_at, call_since
+"""  # noqa: S608 - constants
 _COUNT = """
 SELECT call_state, count(*) AS n FROM {table}
 WHERE {only} AND call_state IN ('due', 'claimed', 'unknown', 'refused') GROUP BY 1

@@ -30,19 +30,20 @@ Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 def parts_of(service: Service[Any], context: Context[Any], names: Sequence[str]) -> dict[str, Part]:
     """What runs in a process, in the order in which it is to stop: nothing new comes in, what is in hand goes out."""
     parts: dict[str, Part] = {}
+    pace = service.pace.total_seconds()
     if "api" in names:
         parts["api"] = lambda stop: serve_api(service, context, stop)
     if "worker" in names:
         own, house = service.loops(context), [cleaning(context), measuring(context, service)]
         context.wake.update({loop.name: loop.wake for loop in (*own, *house)})
-        worker = Worker(service.consumer, context.uow, context.bus)
+        worker = Worker(service.consumer, context.uow, context.bus, pace=pace)
         parts["worker"] = _on_its_own_bus(context, worker.run)
         parts["loops"] = lambda stop: restoring.when_over(context.uow, lambda end: run_loops(own, end), stop)
         parts["house"] = lambda stop: run_loops(house, stop)
     if "relay" in names:
-        relay = Relay(context.settings.database_url, context.name, context.bus, feed=service.feed)
+        relay = Relay(context.settings.database_url, context.name, context.bus, feed=service.feed, pace=pace)
         parts["relay"] = _on_its_own_bus(context, relay.run)
-    waker = Waker(context.settings.database_url)
+    waker = Waker(context.settings.database_url, pace=pace)
     context.uow.on_emitted = waker.wake
     parts["waker"] = waker.run
     return parts

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -11,6 +11,7 @@ from fastapi import APIRouter
 
 from libs.events.bus import Bus
 from libs.events.consumer import Consumer
+from libs.events.relay import PACE
 from libs.events.transaction import UnitOfWork
 from libs.service.auth import Authentication
 from libs.service.limits import RateLimit
@@ -70,7 +71,8 @@ class Service(Generic[S]):
     """One service; its name is also its consumer's and its metrics'. `feed`: topics whose facts are kept as a feed.
 
     `calls` are its tables of calls to others. `restore` finds out what those others did since a backup, before anything
-    of the service starts again, or later once more.
+    of the service starts again, or later once more. `pace`: how long facts of a busy moment may wait for each other on
+    their way in and out, each time; those that come after a quiet one never wait.
     """
 
     name: str
@@ -84,3 +86,4 @@ class Service(Generic[S]):
     restore: Callable[[Context[S], datetime], Awaitable[Found]] = nothing_more
     commands: Mapping[str, Command[S]] = field(default_factory=dict)
     description: str = ""
+    pace: timedelta = timedelta(seconds=PACE)

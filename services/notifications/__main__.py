@@ -1,6 +1,7 @@
 """Notifications: mails to customers and to the shop."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from libs.service.loops import Loop
@@ -34,6 +35,7 @@ service = Service(
     consumer=consumer,
     loops=loops,
     migrations=Path(__file__).parent / "migrations",
+    pace=timedelta(milliseconds=100),  # a letter may wait that long for the next one
     description="Mails and SMS to customers and to the shop: what was written, to whom, and whether it arrived.",
 )
 

@@ -52,6 +52,8 @@ class Sender:
             look_up_after=settings.look_up_after,
             batch=settings.smtp_connections * 4,
             concurrency=settings.smtp_connections,
+            needed="version, fact_sequence, recipient, recipient_hash",
+            succeeding=", sent_at = now(), version = version + 1",
         )
 
     async def send(self, row: Row) -> Answer:
@@ -86,9 +88,8 @@ class Sender:
         MAILS.labels(row["kind"], type(answer).__name__.lower()).inc()
         match answer:
             case Succeeded():
-                version = await store.sent(tx, row["id"])
                 fact = NotificationSent(
-                    message=row["id"], version=version, order_id=row["order_id"], kind=row["kind"], by=MAIL
+                    message=row["id"], version=row["version"], order_id=row["order_id"], kind=row["kind"], by=MAIL
                 )
                 await tx.emit(store.MessageRow(row["id"]), fact)
             case Failed(reason, bounced):

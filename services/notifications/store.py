@@ -49,8 +49,8 @@ async def add_message(tx: Transaction, row: Row) -> Row | None:
     return dict(added) if added else None
 
 
-async def sent(tx: Transaction, message_id: UUID, provider_id: str | None = None) -> int:
-    """Note that the mail server or gateway took it; the new version."""
+async def sent(tx: Transaction, message_id: UUID, provider_id: str | None) -> int:
+    """Note that the gateway took it, and under which name; the new version."""
     return int(
         await tx.sql.fetchval(
             """UPDATE message SET sent_at = now(), provider_id = $2, version = version + 1

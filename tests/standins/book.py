@@ -59,10 +59,13 @@ class Book:
     def _write(self, facts: Document, *, lasting: bool = True) -> None:
         entry = {**facts, "n": self._next, "at": datetime.now(UTC).isoformat()}
         self._next += 1
+        if not lasting and self._file is None:
+            return
+        text = json.dumps(entry, ensure_ascii=False)
         if lasting:
-            self.entries.append(json.loads(json.dumps(entry)))
+            self.entries.append(json.loads(text))
         if self._file is not None:
-            self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            self._file.write(text + "\n")
             self._file.flush()
 
     def _shelve(self, shelf: str, key: str, row: object) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from libs.events import relay
 from libs.events.bus import Bus, Topic
 from libs.events.envelope import opened as envelope_of
 from libs.events.relay import LostLockError, Relay
@@ -218,7 +219,11 @@ async def test_a_refused_fact_is_marked_and_blocks_nobody(uow: UnitOfWork, url: 
     assert (await values(bus))[str(counter.id)] == [1, 3, 2]
 
 
-async def test_a_failed_send_blocks_its_key_alone(uow: UnitOfWork, url: str, bus: Bus) -> None:
+@pytest.mark.parametrize("batch", [relay.BATCH, 1])  # one: what failed stands in the batch before
+async def test_a_failed_send_blocks_its_key_alone(
+    uow: UnitOfWork, url: str, bus: Bus, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "BATCH", batch)
     async with uow(CAUSE) as tx:
         stuck, free = await opened(tx), await opened(tx)
         await count(tx, stuck)

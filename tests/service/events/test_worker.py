@@ -83,6 +83,27 @@ async def test_two_at_once_with_one_fact_have_its_effect_once(uow: UnitOfWork) -
     assert len(await effects(uow)) == 1
 
 
+async def test_what_a_handler_asks_is_planned_once_a_connection_and_by_index(uow: UnitOfWork) -> None:
+    """Also where the table was small when it was planned; and nobody else's statements are planned so."""
+    consumer, plans = Consumer("plans"), []
+
+    @consumer.on(Counted)
+    async def explained(tx: Transaction, _: Counted) -> None:
+        rows = await tx.sql.fetch("EXPLAIN SELECT c.value FROM unnest($1::uuid[]) i JOIN counter c ON c.id = i", [])
+        plans.append("\n".join(row[0] for row in rows))
+        plans.append(await tx.sql.fetchval("SHOW plan_cache_mode"))
+
+    await consumer.deliver(uow, record_of(facts(1)[0]))
+    plan, mode = plans
+    assert "Index" in plan
+    assert "Seq Scan" not in plan
+    assert "Hash" not in plan
+    assert mode == "force_generic_plan"
+    async with uow(CAUSE) as tx:  # the same connection
+        assert await tx.sql.fetchval("SHOW plan_cache_mode") == "auto"
+        assert await tx.sql.fetchval("SHOW enable_hashjoin") == "on"
+
+
 async def test_order_per_key_and_all_effects(uow: UnitOfWork, bus: Bus) -> None:
     keys = [new_id() for _ in range(5)]
     for n in range(30):

@@ -86,7 +86,7 @@ class SmtpStandIn(StandIn):
         """Take a mail in, or misbehave before or after it."""
         rule = self.mischief.take("data", HOWS, AT_RANDOM)
         raw = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content or "").encode()
-        message_id = str(mailbox.parsed(raw).get("message-id", ""))
+        message_id = mailbox.first(mailbox.heads(raw), "message-id")
         how = rule.how if rule else None
         self.book.asked("data", to=list(envelope.rcpt_tos), message_id=message_id, misbehaved=how)
         if rule is not None and rule.how in ("refuse", "drop_before"):

@@ -21,15 +21,15 @@ class Mailbox:
 
     def add(self, sender: str, recipients: list[str], raw: bytes) -> Row:
         """Take a mail in."""
-        message = parsed(raw)
+        headers = heads(raw)
         row: Row = {
             "n": self._next,
             "at": datetime.now(UTC).isoformat(),
             "from": sender,
             "to": recipients,
-            "subject": str(message.get("subject", "")),
-            "message_id": str(message.get("message-id", "")),
-            "headers": [[name, str(value)] for name, value in message.items()],
+            "subject": first(headers, "subject"),
+            "message_id": first(headers, "message-id"),
+            "headers": headers,
             "raw": raw.decode("latin-1"),
         }
         self._mails[str(self._next)] = row
@@ -59,6 +59,23 @@ class Mailbox:
         for number in self._mails:
             del self._mails[number]
         return gone
+
+
+def heads(raw: bytes) -> list[list[str]]:
+    """Name and value of each header; what is coded, folded or foreign is read by the modern policy, all else stands."""
+    end = raw.find(b"\r\n\r\n")
+    given = email.message_from_bytes(raw if end < 0 else raw[: end + 4])
+    return [[name, _read(name, value)] for name, value in given.raw_items()]
+
+
+def _read(name: str, value: str) -> str:
+    plain = value.isascii() and value.isprintable() and "=?" not in value
+    return value if plain else str(email.policy.default.header_fetch_parse(name, value))
+
+
+def first(headers: list[list[str]], name: str) -> str:
+    """A header's value by its name in small letters; empty when there is none."""
+    return next((value for known, value in headers if known.lower() == name), "")
 
 
 def parsed(raw: bytes) -> EmailMessage:
