@@ -58,9 +58,18 @@ def patient(client: Any) -> None:
 
 @contextmanager
 def available() -> Iterator[None]:
-    """Say BusUnavailableError for what the cluster or the way to it did."""
+    """Say BusUnavailableError for what the cluster or the way to it did.
+
+    The client cancels tasks of its own and waits for them: one that had not begun tells whoever called it that he was
+    cancelled, which he was not.
+    """
     try:
         yield
+    except asyncio.CancelledError as error:
+        caller = asyncio.current_task()
+        if caller is None or caller.cancelling():
+            raise
+        raise BusUnavailableError("Kafka: the client gave up a task of its own") from error
     except (KafkaError, ConsumerStoppedError, IllegalOperation, OSError) as error:  # OSError: with TimeoutError
         raise BusUnavailableError(f"Kafka: {type(error).__name__}: {error}") from error
 

@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import TopicPartition as KafkaPlace
 
 from libs.events.bus import BusUnavailableError, LostAssignmentError, Record, TopicPartition
@@ -202,7 +202,7 @@ async def _stop(consumer: AIOKafkaConsumer, starting: "asyncio.Task[None]") -> N
     await asyncio.wait([starting], timeout=_CLOSING)
     if starting.done() and not starting.cancelled():
         starting.exception()  # said to whoever waited for it
-    with suppress(KafkaError, OSError):  # with TimeoutError
+    with suppress(BusUnavailableError), available():
         async with asyncio.timeout(_CLOSING):
             await consumer.stop()
     await closed_at_last(consumer._client)  # noqa: SLF001 - `stop` gives up or overlooks some
