@@ -19,6 +19,7 @@ from deploy.child import CannotStartError, Child, free_port, require_free, wait_
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 OLDEST_JAVA = 17
 MECHANISM = "SCRAM-SHA-512"
+SHORT_LIVED = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")  # half the processor time until it is there
 HOW_TO = "On Debian: apt-get install openjdk-17-jre-headless maven"
 
 
@@ -172,7 +173,8 @@ class Kafka:
         settings.write_text(self._properties(n))
         if (self.directory / f"broker{n + 1}" / "meta.properties").exists():
             return
-        command = ["java", *self._classpath(), "kafka.tools.StorageTool", "format", "-t", self._cluster_id()]
+        command = ["java", *SHORT_LIVED, *self._classpath(), "kafka.tools.StorageTool", "format"]
+        command += ["-t", self._cluster_id()]
         for name, password in self.users.items():
             command += ["--add-scram", f"{MECHANISM}=[name={name},password={password}]"]
         done = subprocess.run([*command, "-c", str(settings)], capture_output=True, text=True, check=False)
@@ -192,12 +194,12 @@ class Kafka:
         return ["-cp", f"{self.lib}/*", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
 
     def _command(self, n: int) -> list[str]:
-        small = [f"-Xmx{self.heap}", f"-Xms{self.heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-        return ["java", *small, *self._classpath(), "kafka.Kafka", str(self._settings_file(n))]
+        small = [f"-Xmx{self.heap}", f"-Xms{self.heap}"]
+        return ["java", *small, *SHORT_LIVED, *self._classpath(), "kafka.Kafka", str(self._settings_file(n))]
 
     def _await(self, n: int) -> None:
         broker = self.brokers[n]
-        if not wait_until(lambda: _answers(self.ports[n].clients) or not broker.alive, 90) or not broker.alive:
+        if not wait_until(lambda: _answers(self.ports[n].clients) or not broker.alive, 180) or not broker.alive:
             broker.kill()
             raise CannotStartError(f"Kafka does not start; the end of {broker.log}:\n{broker.last_words()}")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.kafka import Kafka, missing
 from deploy.postgres import Postgres
@@ -21,6 +22,8 @@ from tests.kafka import kafka_lib, start_kafka, stop_kafka
 
 KAFKA_PROBLEM = pytest.StashKey[str]()
 SERVER = pytest.StashKey[Postgres]()
+settings.register_profile("here", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("here")  # an example that takes long says something of the machine, nothing of us
 IN_CI = bool(os.environ.get("CI"))
 FOR_CI = (
     "tests/service/races/",

@@ -24,7 +24,7 @@ STUBBORN = [
 
 def started(child: Child) -> Child:
     child.start()
-    assert wait_until(lambda: "here" in child.log.read_text(), 20)
+    assert wait_until(lambda: "here" in child.log.read_text(), 60)
     return child
 
 
@@ -33,7 +33,7 @@ def test_stop_ends_a_process_and_its_children_and_says_whether_it_went_by_itself
     group = parent.pid
     assert parent.stop()
     assert not parent.alive
-    assert wait_until(lambda: not _group_lives(group), 5)
+    assert wait_until(lambda: not _group_lives(group), 60)
     assert not parent.pid_file.exists()
     assert not started(Child("stubborn", STUBBORN, tmp_path / "stubborn.log")).stop(grace=0.2)
 
