@@ -24,10 +24,11 @@ from tests.chaos.broker import records
 from tests.chaos.deadline import Deadline
 from tests.chaos.driver import book_again, drive
 from tests.chaos.schedule import Fault, Size, Tracks, schedule
-from tests.chaos.striking import Striker
+from tests.chaos.striking import REACHED_WITHIN, Striker
 from tests.e2e.importing import STAND_INS, command
 
 PATIENCE = 300.0
+NAMED_WITHIN = 120.0  # for instants that a test names; those that the dice chose may never come
 NOTHING = Size(kills=0, freezes=0, freeze=0, bus=0, rounds=0)
 SHORT_LEASES = {  # so that a freeze longer than all of them is short
     "PAYMENTS_CALL_LEASE": "PT8S",
@@ -96,7 +97,8 @@ async def run(plan: Plan, root: Path, say: Callable[[str], None] = print) -> Out
     )  # fmt: skip
     _without_its_own_driver(system)
     async with system, _api(system) as api:
-        striker = Striker(system, told, Deadline(api, plan.seed, told) if plan.size.long else None)
+        deadline = Deadline(api, plan.seed, told) if plan.size.long else None
+        striker = Striker(system, told, deadline, NAMED_WITHIN if plan.faults else REACHED_WITHIN)
         outcome = Outcome(plan, striker)
         await _misbehave(system, plan.share, plan.seed)
         await _live(system, plan, striker, told)

@@ -27,11 +27,15 @@ REFUSED_FOR_NOW = {"min.insync.replicas": "4"}  # more than there are
 
 @dataclass
 class Striker:
-    """Does faults to a system and counts them; `deadline` are orders whose reservations run out in a long outage."""
+    """Does faults to a system and counts them; `deadline` are orders whose reservations run out in a long outage.
+
+    `patience` seconds are waited until a victim has reached the instant at which it is struck.
+    """
 
     system: System
     say: Callable[[str], None]
     deadline: Deadline | None = None
+    patience: float = REACHED_WITHIN
     struck: Counter[tuple[Kind, str]] = field(default_factory=Counter)
     instants: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
@@ -57,7 +61,7 @@ class Striker:
 
     async def _kill_at(self, fault: Fault) -> None:
         pid = await self._trapped(fault, SIGKILL)
-        if await self._comes(lambda: not _runs(pid), REACHED_WITHIN):
+        if await self._comes(lambda: not _runs(pid), self.patience):
             self.kills[fault.victim] += 1
             self.instants[fault.point] += 1
             await self._back(fault.victim, pid)
@@ -72,7 +76,7 @@ class Striker:
 
     async def _freeze_at(self, fault: Fault) -> None:
         pid = await self._trapped(fault, SIGSTOP)
-        if not await self._comes(lambda: _state(pid) == "T", 1.5 * REACHED_WITHIN):
+        if not await self._comes(lambda: _state(pid) == "T", 1.5 * self.patience):
             self.noted["instants that were not reached: nobody frozen"] += 1
             await self._killed(fault.victim)
             return

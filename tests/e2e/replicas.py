@@ -25,7 +25,7 @@ class Balancer:
     async def running(self) -> AsyncIterator["Balancer"]:
         watching = asyncio.create_task(self._watch())
         async with asyncio.timeout(60):
-            while not self.ready:
+            while len(self.ready) < len(self.ports):
                 await asyncio.sleep(0.05)
         server = await asyncio.start_server(self._passed_on, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
@@ -54,7 +54,11 @@ class Balancer:
         self._next += 1
         port = going[self._next % len(going)]
         self.served[port] += 1
-        back_reader, back_writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            back_reader, back_writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:  # it has gone: whoever asks is told at once, and asks again
+            writer.close()
+            return
         await asyncio.gather(_pump(reader, back_writer), _pump(back_reader, writer))
 
 

@@ -56,8 +56,11 @@ async def test_replicas_of_every_service_share_the_work_and_each_effect_happens_
             workers = [each for each in system.services if each.startswith(f"{name}-worker")]
             taken = [await metric(system, each, "comanda_facts_taken_total") for each in workers]
             assert len(taken) == 3
-            assert all(taken), (name, taken)
-        assert all(len(door.served) == 2 for door in doors.values() if door.served.total() > 1)
+            assert sum(each > 0 for each in taken) > 1, (
+                name,
+                taken,
+            )  # the keys of few orders may miss one's partitions
+        assert all(len(door.served) == 2 for door in doors.values() if door.served.total() > 5)
         assert len(doors["orders"].served) == 2
 
 
@@ -68,7 +71,7 @@ async def relays_are_killed_at_work(system: System, importing: "asyncio.Task[str
         await until(lambda: published(system, working), 120)  # noqa: B023 - awaited here
         assert not importing.done(), "the import was over before everybody was killed"
         system.kill(working)
-        taken_over = await until(lambda: active_relays(system, name), 15)  # noqa: B023
+        taken_over = await until(lambda: active_relays(system, name), 60)  # noqa: B023
         assert len(taken_over) == 1
         assert taken_over != [working]
 
