@@ -51,7 +51,7 @@ async def _write_and_read(postgres: str, writers: list[list[int]], partitions: i
     await connection.execute(LINGERING)
     await connection.close()
     written = asyncio.Event()
-    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(200), asyncio.TaskGroup() as tasks:
         reading = [tasks.create_task(_read(world, f"group {n}", written)) for n in range(readers)]
         await asyncio.gather(*(_write(world, f"writer {n}", batches) for n, batches in enumerate(writers)))
         written.set()
@@ -91,7 +91,7 @@ async def test_batches_that_cross_never_wait_for_each_other(log: World) -> None:
         for _ in range(50):
             await send(bus, records)
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(200):
         await asyncio.gather(*(publish(records) for records in (forth, forth[::-1]) * 2))
 
 

@@ -8,6 +8,7 @@ import asyncio
 import secrets
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from deploy.system import SERVICE_NAMES
@@ -19,6 +20,8 @@ from tests.scratch import scratch
 
 AS_NOBODY = 0.25
 """The share of the time that somebody without credentials gets."""
+LONGEST = 120.0
+"""Seconds from which on a visit is not made longer."""
 
 
 def main() -> int:
@@ -50,16 +53,26 @@ def plan(services: list[str], cases: int, seed: int, seconds: float) -> list[Vis
     return whole + [Visit(name, "", max(1, cases // 10), seed, each * AS_NOBODY) for name in services]
 
 
-async def run(visits: list[Visit], folder: Path) -> tuple[list[Outcome], Left]:
-    """All visits, one after the other, at one house; then what they left."""
-    outcomes = []
+async def run(visits: list[Visit], folder: Path, *, at_once: int = 1, least: int = 0) -> tuple[list[Outcome], Left]:
+    """All visits, so many at the same time, at one house; then what they left.
+
+    One that found nothing because it came to fewer than `least` cases is made again, with four times its time.
+    """
     (folder / "visits").mkdir()
+    free = asyncio.Semaphore(at_once)
     async with house(folder / "system") as opened:
         print(f"the system is up; {len(visits)} visits with seed {visits[0].seed}", flush=True)
-        for visit in visits:
-            outcome = await strike(opened, visit, folder / "visits")
-            outcomes.append(outcome)
+
+        async def paid(visit: Visit) -> Outcome:
+            async with free:
+                outcome = await strike(opened, visit, folder / "visits")
+                while outcome.cases < least and not outcome.found and visit.within < LONGEST:
+                    visit = replace(visit, within=4 * visit.within)
+                    outcome = await strike(opened, visit, folder / "visits")
             print(report.line(outcome), flush=True)
+            return outcome
+
+        outcomes = await asyncio.gather(*map(paid, visits))
         return outcomes, await look(opened)
 
 
