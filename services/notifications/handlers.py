@@ -42,20 +42,26 @@ async def order_said(tx: Transaction, event: OrderFact, fact: UUID) -> None:
     """Keep what letters need of the order, and write those this fact asks for, now or once its channel is known."""
     if event.order.historic:
         return
-    waited_for, erased = await store.learn_order(tx, event)
+    asks = type(event) in ASKED_BY or isinstance(event, StatusChanged)
+    waited_for, erased, known = await store.learn_order(tx, event, _kinds(event) if asks else None)
     if erased:
         event = event.model_copy(update={"person": None})
-    if type(event) in ASKED_BY or isinstance(event, StatusChanged):
-        await write_about_order(tx, event, fact)
+    if asks:
+        await write_about_order(tx, event, fact, known)
     if not waited_for:
         return
     for waiting in await store.no_longer_waiting(tx, f"order {event.order.id}"):
         await payment_said(tx, PaymentPending.model_validate_json(waiting["fact"]), waiting["id"])
 
 
-async def write_about_order(tx: Transaction, event: OrderFact, fact: UUID) -> None:
-    """Write the letters this fact asks for."""
-    known = await store.known(tx, event.order.channel, event.order.customer_id, ASKED_BY.get(type(event), ()))
+def _kinds(event: OrderFact) -> tuple[str, ...]:
+    """The kinds of letters that a fact may ask for and that the shop may have words of its own for."""
+    return tuple(ASKED_BY.get(type(event), ()))
+
+
+async def write_about_order(tx: Transaction, event: OrderFact, fact: UUID, known: Known | None = None) -> None:
+    """Write the letters this fact asks for. `known`: what decides about them, where it was read already."""
+    known = known or await store.known(tx, event.order.channel, event.order.customer_id, _kinds(event))
     if known is None:
         await store.wait(tx, fact, f"channel {event.order.channel}", event)
         return

@@ -120,7 +120,7 @@ async def known(tx: Transaction, code: str, customer: UUID | None, kinds: Sequen
 
     Then its row is made and locked, so that whoever tells of it now waits for us and finds what waits for it.
     """
-    found = await tx.sql.fetchrow(_KNOWN, code, customer, list(kinds))
+    found = await tx.sql.fetchrow(_KNOW, code, customer, list(kinds))
     fact = found["channel"]
     if fact is None:
         await tx.sql.execute("INSERT INTO known_channel (code, version) VALUES ($1, 0) ON CONFLICT DO NOTHING", code)
@@ -130,7 +130,7 @@ async def known(tx: Transaction, code: str, customer: UUID | None, kinds: Sequen
 
 async def seen(tx: Transaction, code: str, kinds: Sequence[str]) -> Known | None:
     """The same for looking only: nothing is made or locked, and no customer is meant."""
-    found = await tx.sql.fetchrow(_KNOWN, code, None, list(kinds))
+    found = await tx.sql.fetchrow(_KNOW, code, None, list(kinds))
     return _known(found, found["channel"]) if found["channel"] else None
 
 
@@ -152,13 +152,13 @@ def _known(found: Mapping[str, Any], fact: str) -> Known:
 
 
 _KNOWN = """
-SELECT (SELECT fact FROM known_channel WHERE code = $1) AS channel,
-       (SELECT row_to_json(s)::text FROM message_settings s) AS settings,
-       (SELECT row_to_json(c)::text FROM known_customer c WHERE id = $2::uuid) AS customer,
-       (SELECT json_agg(t)::text FROM (
-            SELECT kind, language, subject, text, sms FROM message_template WHERE kind = ANY($3::text[])
-        ) t) AS own
-"""
+(SELECT fact FROM known_channel WHERE code = {channel}) AS channel,
+(SELECT row_to_json(s)::text FROM message_settings s) AS settings,
+(SELECT row_to_json(c)::text FROM known_customer c WHERE id = {customer}::uuid) AS customer,
+(SELECT json_agg(t)::text FROM (
+     SELECT kind, language, subject, text, sms FROM message_template WHERE kind = ANY({kinds}::text[])
+ ) t) AS own"""
+_KNOW = f"SELECT {_KNOWN.format(channel='$1', customer='$2', kinds='$3')}"
 
 
 async def learn_customer(tx: Transaction, event: CustomerChanged) -> None:
@@ -181,25 +181,33 @@ def _channel(fact: str) -> ChannelChanged:
     return ChannelChanged.model_validate_json(fact)
 
 
-async def learn_order(tx: Transaction, event: OrderFact) -> tuple[bool, bool]:
+_LEARN = """
+WITH known AS (SELECT EXISTS (SELECT FROM erased_order WHERE order_id = $1) AS erased), kept AS (
+    INSERT INTO known_order AS k (id, version, number, channel, language, historic, email, name, customer_id)
+    SELECT $1, $2, $3, $4, $5, $6, CASE WHEN NOT erased THEN $7 END, CASE WHEN NOT erased THEN $8 END, $9
+    FROM known
+    ON CONFLICT (id) DO UPDATE SET version = excluded.version, number = excluded.number,
+        channel = excluded.channel, language = excluded.language, historic = excluded.historic,
+        email = excluded.email, name = excluded.name, customer_id = excluded.customer_id
+    WHERE k.version < excluded.version
+)
+SELECT NOT EXISTS (SELECT FROM known_order WHERE id = $1 AND version > 0) AS waited, erased"""
+_LEARN_AND_KNOW = f"{_LEARN}, {_KNOWN.format(channel='$4', customer='$9', kinds='$10')} FROM known"
+_LEARN += " FROM known"
+
+
+async def learn_order(
+    tx: Transaction, event: OrderFact, kinds: Sequence[str] | None
+) -> tuple[bool, bool, Known | None]:
     """Keep the newest state of an order, as far as letters need it; nothing of a person who was erased.
 
-    Whether a fact may have waited for it, and whether its customer was erased.
+    Whether a fact may have waited for it, whether its customer was erased, and what decides about letters of these
+    kinds to them (`known`), as far as it is there.
     """
     order, person = event.order, event.person
     company = person.company.name if person and person.company else None
     row = await tx.sql.fetchrow(
-        """WITH known AS (SELECT EXISTS (SELECT FROM erased_order WHERE order_id = $1) AS erased), kept AS (
-                   INSERT INTO known_order AS k
-                       (id, version, number, channel, language, historic, email, name, customer_id)
-                   SELECT $1, $2, $3, $4, $5, $6, CASE WHEN NOT erased THEN $7 END, CASE WHEN NOT erased THEN $8 END, $9
-                   FROM known
-                   ON CONFLICT (id) DO UPDATE SET version = excluded.version, number = excluded.number,
-                       channel = excluded.channel, language = excluded.language, historic = excluded.historic,
-                       email = excluded.email, name = excluded.name, customer_id = excluded.customer_id
-                   WHERE k.version < excluded.version
-               )
-               SELECT NOT EXISTS (SELECT FROM known_order WHERE id = $1 AND version > 0), erased FROM known""",
+        _LEARN if kinds is None else _LEARN_AND_KNOW,
         order.id,
         order.version,
         order.number,
@@ -209,9 +217,11 @@ async def learn_order(tx: Transaction, event: OrderFact) -> tuple[bool, bool]:
         person.email if person else None,
         (person.name or company) if person else None,
         order.customer_id,
+        *([] if kinds is None else [list(kinds)]),
     )
     assert row is not None  # noqa: S101 - a query without FROM but of one row
-    return row[0], row[1]  # who knew it did not wait
+    found = _known(row, row["channel"]) if kinds is not None and row["channel"] else None
+    return row["waited"], row["erased"], found  # who knew it did not wait
 
 
 async def order(tx: Transaction, order_id: UUID) -> Row | None:

@@ -40,7 +40,10 @@ async def advance(
     down the calls that are due. None: nothing to do.
     """
     order = known.order
-    fulfilment = found or await store.fulfilment(tx, order.id)
+    if found is None:
+        fulfilment, means = await store.fulfilment_and_means(tx, order)
+    else:
+        fulfilment, means = found, await store.means(tx, order)
     if fulfilment is None:
         if order.lifecycle is Lifecycle.CANCELLED:
             return None
@@ -48,7 +51,7 @@ async def advance(
     before = {each.id: deepcopy(each) for each in fulfilment.shipments}
     answered = fulfilment.answered_cancel
     said = act(fulfilment) if act else []
-    said += fulfilment.bring(order, await store.means(tx, order), planned, fingerprint(order, known.person))
+    said += fulfilment.bring(order, means, planned, fingerprint(order, known.person))
     changed = [each for each in fulfilment.shipments if before.get(each.id) != each]
     if not (changed or said or fulfilment.asks) and answered == fulfilment.answered_cancel:
         return fulfilment

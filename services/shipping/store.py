@@ -31,8 +31,12 @@ SELECT f.id, f.order_id, f.version, f.order_version, f.answered_cancel,
              FROM shipment s WHERE s.order_id = f.order_id ORDER BY s.id) AS shipments,
        ARRAY(SELECT ROW(l.shipment_id, l.line_id, l.quantity) FROM shipment s
              JOIN shipment_line l ON l.shipment_id = s.id WHERE s.order_id = f.order_id) AS lines
-FROM fulfilment f WHERE f.order_id = $1
+FROM fulfilment f WHERE f.order_id = {{order}}
 """  # noqa: S608 - constants
+_MEANS = """m.kind AS means, a.code AS account, m.book_when_confirmed, a.courier
+FROM (SELECT $1::text AS code) AS given LEFT JOIN delivery_method m ON m.code = given.code
+LEFT JOIN courier_account a ON a.code = m.account AND a.active"""
+_BOTH = f"SELECT f.*, {_MEANS} LEFT JOIN ({_FULFILMENT.format(order='$2')}) AS f ON true"
 _ARRAYS = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(_SHIPMENT.values(), 6))
 _AFTER = 6 + len(_SHIPMENT)
 _SAVE = f"""
@@ -104,22 +108,31 @@ async def order_of_shipment(tx: Transaction, shipment_id: UUID) -> UUID | None:
 
 async def means(tx: Transaction, order: OrderSnapshot) -> Means:
     """How the order is to be delivered, by its delivery method; by its kind alone where the method is none of ours."""
-    row = await tx.sql.fetchrow(
-        """SELECT m.kind, a.code AS account, m.book_when_confirmed, a.courier FROM delivery_method m
-           LEFT JOIN courier_account a ON a.code = m.account AND a.active WHERE m.code = $1""",
-        order.delivery_method,
-    )
-    if row is None:
+    return _means(order, await tx.sql.fetchrow(f"SELECT {_MEANS}", order.delivery_method))
+
+
+def _means(order: OrderSnapshot, row: asyncpg.Record | None) -> Means:
+    assert row is not None  # noqa: S101 - an outer join of one row
+    if row["means"] is None:
         kind = order.delivery_kind if isinstance(order.delivery_kind, DeliveryKind) else DeliveryKind.COURIER
         return Means(kind, "")
-    return Means(DeliveryKind(row["kind"]), row["courier"] or "", row["account"], row["book_when_confirmed"])
+    return Means(DeliveryKind(row["means"]), row["courier"] or "", row["account"], row["book_when_confirmed"])
 
 
 async def fulfilment(tx: Transaction, order_id: UUID) -> Fulfilment | None:
     """What is being done for an order."""
-    row = await tx.sql.fetchrow(_FULFILMENT, order_id)
-    if row is None:
-        return None
+    row = await tx.sql.fetchrow(_FULFILMENT.format(order="$1"), order_id)
+    return None if row is None else _fulfilment(row)
+
+
+async def fulfilment_and_means(tx: Transaction, order: OrderSnapshot) -> tuple[Fulfilment | None, Means]:
+    """What is being done for an order, and how it is to be delivered."""
+    row = await tx.sql.fetchrow(_BOTH, order.delivery_method, order.id)
+    assert row is not None  # noqa: S101 - an outer join of one row
+    return None if row["id"] is None else _fulfilment(row), _means(order, row)
+
+
+def _fulfilment(row: asyncpg.Record) -> Fulfilment:
     lines = [{"shipment_id": each, "line_id": line, "quantity": quantity} for each, line, quantity in row["lines"]]
     head = {name: row[name] for name in ("id", "order_id", "version", "order_version", "answered_cancel")}
     shipments = [shipment(dict(zip(_SHIPMENT, each, strict=True)), lines) for each in row["shipments"]]
