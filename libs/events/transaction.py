@@ -111,6 +111,14 @@ class Transaction:
             call()
 
 
+class Look(Transaction):
+    """Statements that only read, each of them a transaction by itself: it emits nothing, and locks last no longer."""
+
+    async def emit_all(self, facts: Sequence[tuple[outbox.Aggregate, Event]]) -> list[UUID]:
+        """Refused: there is no transaction to emit in."""
+        raise RuntimeError(f"a look emits nothing, neither {', '.join(event.topic for _, event in facts)}")
+
+
 class UnitOfWork:
     """One service's database. `async with uow(cause) as tx:` is one transaction, begun when the block opens."""
 
@@ -162,11 +170,23 @@ class UnitOfWork:
         if tx.emitted:
             self.on_emitted()
 
+    @asynccontextmanager
+    async def look(self, cause: Cause) -> AsyncIterator[Look]:
+        """For a block that reads: without BEGIN and COMMIT, a third of the way where one statement is all there is.
+
+        Two statements may see two instants, as they may inside a transaction that has not asked for one view.
+        """
+        async with self.engine.connect() as connection:
+            tx = Look(self.service, connection, await _open(connection), cause)
+            try:
+                yield tx
+            finally:
+                await tx._close()  # noqa: SLF001 - the two classes are one thing
+
     async def fetch(self, statement: str, *arguments: Any) -> "list[asyncpg.Record]":
         """The rows of one statement that is a transaction by itself: without BEGIN and COMMIT, a third of the way."""
         async with self.engine.connect() as connection:
-            raw = (await connection.get_raw_connection()).driver_connection
-            assert isinstance(raw, asyncpg.Connection)  # noqa: S101 - `open` chose the driver
+            raw = await _open(connection)
             rows: list[asyncpg.Record] = await raw.fetch(statement, *arguments)
             return rows
 

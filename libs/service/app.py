@@ -18,6 +18,7 @@ from libs.service.idempotency import Replayed
 from libs.service.limits import BodyGuard
 from libs.service.migrations import is_current
 from libs.service.service import Context, Service
+from libs.service.table import Api
 
 CHECK_WITHIN = 3.0
 
@@ -28,7 +29,7 @@ def make_app(service: Service[Any], context: Context[Any]) -> ASGIApp:
     ValueError where a route does not say who may call it.
     """
     routes_of(service.routers)
-    app = FastAPI(
+    app = Api(
         title=f"Comanda {service.name}",
         version="1",
         description=service.description,
@@ -46,7 +47,8 @@ def make_app(service: Service[Any], context: Context[Any]) -> ASGIApp:
     _add_health(app, service, context)
     documentation.add_pages(app)
     documentation.describe(app)
-    return Edge(BodyGuard(app, context.settings.body_within), service.name, lambda: context.leaving)
+    guarded = BodyGuard(app, context.settings.body_within, context.settings.max_body)
+    return Edge(guarded, service.name, lambda: context.leaving)
 
 
 def make_health_app(service: Service[Any], context: Context[Any]) -> ASGIApp:

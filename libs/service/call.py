@@ -108,6 +108,12 @@ class Call:
         async with self.context.uow(self.cause) as tx:
             yield tx
 
+    @asynccontextmanager
+    async def look(self) -> AsyncIterator[Transaction]:
+        """For a block that reads and nothing else: every statement by itself, without BEGIN and COMMIT around them."""
+        async with self.context.uow.look(self.cause) as tx:
+            yield tx
+
     def answer(
         self,
         body: Any = None,
@@ -117,7 +123,7 @@ class Call:
         headers: Mapping[str, str] | None = None,
         told_once: str | None = None,
     ) -> Response:
-        """A ready response from a model, or from anything JSON is made of; None answers without a body.
+        """A ready response from a model, from JSON in bytes or anything JSON is made of; None answers without a body.
 
         `told_once` names a member that is told this once: what is kept for a repeated call has it empty.
         """
@@ -126,6 +132,8 @@ class Call:
             found["ETag"] = f'"{etag}"'
         if isinstance(body, BaseModel):
             content = body.model_dump_json().encode()
+        elif isinstance(body, bytes):
+            content = body
         else:
             content = b"" if body is None else to_json(body)
         kind = "application/json" if content else None

@@ -12,71 +12,97 @@ from urllib.parse import unquote_to_bytes
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from libs.service.problems import FieldError, Invalid, Malformed, Problem, TooMany, TooSlow, field_path, rendered
+from libs.service.problems import (
+    FieldError,
+    Invalid,
+    Malformed,
+    Problem,
+    TooLarge,
+    TooMany,
+    TooSlow,
+    field_path,
+    rendered,
+)
 
 MAX_DEPTH = 24
 MAX_INT = 2**63 - 1
-_ALLOWED = frozenset("\t\n\r")
 # Where one of these stands in the raw bytes, the body is looked at closely; otherwise it cannot hold anything refused.
+# A number begins the body or follows one of `[:,` or white space: digits inside an id are none.
 _DOUBTFUL = re.compile(
-    rb"\\u00[0189]|\\u007[fF]|\\u[dD][89a-fA-F]|\\[bf]|\x7f|\xc2[\x80-\x9f]|NaN|Infinity|\d{19}|\d[eE]\+?\d{3}"
+    rb"\\u00[0189]|\\u007[fF]|\\u[dD][89a-fA-F]|\\[bf]|\x7f|\xc2[\x80-\x9f]|NaN|Infinity"
+    rb"|(?:\A|[\[:,\s])-?(?:\d{19}|\d[\d.]*[eE]\+?\d{3})"
 )
+_UNCLEAN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.?)*+"?', re.DOTALL)
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _OPENING = frozenset(b"[{")
 
 
 class BodyGuard:
-    """ASGI middleware: a body that arrives too slowly, or JSON with what no text or number of ours may be, is a 4xx.
+    """ASGI middleware: a body too large or too slow, or JSON with what no text or number of ours may be, is a 4xx."""
 
-    FastAPI's own `max_body_size` counts the bytes as they are read.
-    """
-
-    def __init__(self, app: ASGIApp, within: timedelta) -> None:
-        """`within`: how long a whole body may take to arrive."""
+    def __init__(self, app: ASGIApp, within: timedelta, most: int) -> None:
+        """`within`: how long a whole body may take to arrive. `most`: its bytes, where a route says nothing else."""
         self.app = app
         self.within = within.total_seconds()
+        self.most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if _has_control_bytes(scope["path"].encode("utf-8", "surrogateescape")) or _has_control_bytes(
-            unquote_to_bytes(scope["query_string"].replace(b"+", b" "))
-        ):
+        if _has_control_bytes(scope):
             problem = Invalid("the address holds control characters")
             await rendered(problem, "/")(scope, receive, send)
             return
-        await self.app(scope, _Guarded(receive, self.within, is_json=_is_json(scope)), send)
+        await self.app(scope, Guarded(receive, self.within, self.most, scope), send)
 
 
-def _has_control_bytes(text: bytes) -> bool:
+def _has_control_bytes(scope: Scope) -> bool:
+    path, query = scope["path"], scope["query_string"]
+    if not (path.isascii() and path.isprintable()) and _unclean(path.encode("utf-8", "surrogateescape")):
+        return True
+    return bool(query) and _unclean(unquote_to_bytes(query.replace(b"+", b" ")))
+
+
+def _unclean(text: bytes) -> bool:
     try:
         return not _clean(text.decode())
     except UnicodeDecodeError:
         return True
 
 
-def _is_json(scope: Scope) -> bool:
-    return any(name == b"content-type" and b"json" in value.lower() for name, value in scope["headers"])
-
-
-class _Guarded:
+class Guarded:
     """Receives for the application; refuses by raising what FastAPI hands to the error handlers."""
 
-    def __init__(self, receive: Receive, within: float, *, is_json: bool) -> None:
+    def __init__(self, receive: Receive, within: float, most: int, scope: Scope) -> None:
+        """Nothing has been received yet."""
         self.receive = receive
         self.within = within
-        self.is_json = is_json
+        self.most = most
+        self.scope = scope
+        self.is_json = False
+        self.began = False
+        self.size = 0
         self.chunks: list[bytes] = []
-        self.deadline: float | None = None
+        self.deadline = 0.0
         self.complete = False
 
+    def admit(self, most: int | None) -> None:
+        """HTTPException when the body is announced as larger than the route takes, which may say so itself."""
+        self.most = self.most if most is None else most
+        for name, value in self.scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > self.most:
+                raise _too_large()
+
     async def __call__(self) -> Message:
+        """What came in next, if it may."""
         if self.complete:
             return await self.receive()
-        self.deadline = self.deadline or time.monotonic() + self.within
+        if not self.began:
+            self.began, self.is_json = True, _is_json(self.scope)
+            self.deadline = time.monotonic() + self.within
         try:
             async with asyncio.timeout(max(0.001, self.deadline - time.monotonic())):
                 message = await self.receive()
@@ -84,14 +110,28 @@ class _Guarded:
             slow = TooSlow(headers={"Connection": "close"})  # what still trickles in is nobody's
             raise _refusal(slow) from slow
         if message["type"] == "http.request":
-            self.complete = not message.get("more_body", False)
-            if self.is_json:
-                self.chunks.append(message.get("body", b""))
-                if self.complete:
-                    body = b"".join(self.chunks)
-                    self.chunks.clear()
-                    check_json(body)
+            self._take(message.get("body", b""), last=not message.get("more_body", False))
         return message
+
+    def _take(self, chunk: bytes, *, last: bool) -> None:
+        self.size += len(chunk)
+        if self.size > self.most:
+            raise _too_large()
+        self.complete = last
+        if self.is_json:
+            self.chunks.append(chunk)
+            if last:
+                body = b"".join(self.chunks)
+                self.chunks.clear()
+                check_json(body)
+
+
+def _is_json(scope: Scope) -> bool:
+    return any(name == b"content-type" and b"json" in value.lower() for name, value in scope["headers"])
+
+
+def _too_large() -> HTTPException:
+    return _refusal(TooLarge(headers={"Connection": "close"}))
 
 
 def _refusal(problem: Problem) -> HTTPException:
@@ -154,7 +194,7 @@ def _wrong(value: Any, place: tuple[str | int, ...]) -> list[FieldError]:
 
 def _clean(text: str) -> bool:
     """Text without control characters (other than tab and line ends), NUL or half of a surrogate pair."""
-    return all(ch in _ALLOWED or not (ch < " " or "\x7f" <= ch <= "\x9f" or "\ud800" <= ch <= "\udfff") for ch in text)
+    return _UNCLEAN.search(text) is None
 
 
 @dataclass

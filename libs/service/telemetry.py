@@ -36,6 +36,11 @@ def tracer() -> trace.Tracer:
     return trace.get_tracer("comanda")
 
 
+def traces() -> bool:
+    """Whether anybody takes spans: until then nobody need make any."""
+    return not isinstance(tracer(), trace.ProxyTracer | trace.NoOpTracer)
+
+
 def start_tracing(service: str) -> bool:
     """Send spans to `OTEL_EXPORTER_OTLP_ENDPOINT` when it is set; says whether it is."""
     if not (os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")):

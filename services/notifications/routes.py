@@ -83,7 +83,7 @@ async def messages(
 ) -> Page[MessageOut]:
     """Messages, newest first."""
     place = decode(after, (UUID,))
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.page(tx, order_id, state, place[0] if place else None, limit + 1)
     found = [MessageOut.of(row, call.context.settings.mail_from) for row in rows]
     return page_of(found, limit, lambda each: encode(each.id))
@@ -92,7 +92,7 @@ async def messages(
 @router.get("/{message_id}", response_model=MessageDetail, responses=documented(NotFound, *DENIED))
 async def message(message_id: UUID, call: Annotated[Call, needs("notifications:read")]) -> Response:
     """One message with its text."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         row = await store.message(tx, message_id)
     if row is None:
         raise NotFound

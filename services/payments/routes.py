@@ -54,7 +54,7 @@ async def payments(
 ) -> Page[PaymentOut]:
     """Payments, newest first; of one order, or of one status."""
     place = decode(after, [UUID])
-    async with call.read() as tx:
+    async with call.look() as tx:
         if order_id is not None:
             rows = await store.payments_of_order(tx, order_id)
         else:
@@ -75,7 +75,7 @@ async def _link_of(call: Call, order_id: UUID) -> Payment | None:
     """The order's payment as soon as it says how it is paid; no transaction is open while this waits."""
     until = time.monotonic() + call.context.settings.outcome_within.total_seconds()
     while True:
-        async with call.read() as tx:
+        async with call.look() as tx:
             found = await store.payments_of_order(tx, order_id)
         if (found and found[0].status != PaymentStatus.CREATED) or time.monotonic() > until:
             return found[0] if found else None
@@ -160,6 +160,6 @@ ledger_router = APIRouter(prefix="/v1/ledger", tags=["ledger"])
 @ledger_router.get("/balances", responses=documented(*READS))
 async def balances(call: Annotated[Call, needs("payments:read")]) -> list[BalanceOut]:
     """What stands on every account. A clearing account that does not return to zero asks for a look."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.balances(tx)
     return [BalanceOut(account=row["account_id"], balance=Money(row["amount_minor"], row["currency"])) for row in rows]

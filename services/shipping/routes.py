@@ -65,7 +65,7 @@ async def shipments(
 ) -> Page[ShipmentOut]:
     """Shipments, newest first."""
     place = decode(after, (UUID,))
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows, lines = await store.page(tx, order_id, state, place[0] if place else None, limit + 1)
     found = [ShipmentOut.of(store.shipment(row, lines), row["order_id"]) for row in rows]
     return page_of(found, limit, lambda each: encode(each.id))
@@ -84,7 +84,7 @@ async def shipment(shipment_id: UUID, call: READ) -> ShipmentDetail:
 @router.get("/v1/fulfilments/{order_id}", responses=documented(NotFound, *DENIED))
 async def fulfilment(order_id: UUID, call: READ, response: Response) -> FulfilmentOut:
     """All shipments of an order."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         found = await store.fulfilment(tx, order_id)
     if found is None:
         raise NotFound

@@ -59,7 +59,7 @@ async def available(
     sku: Annotated[list[Sku], Query(min_length=1, max_length=200, description="Up to 200 SKUs.")],
 ) -> Response:
     """What may be sold now of each SKU: 0 of an unknown one. Cacheable for seconds; 304 while it is the same."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         found = await handlers.now(tx, channel, set(sku))
     items = [AvailableOut(sku=each, available=Quantity(found[each])) for each in dict.fromkeys(sku)]
     body = AvailabilityOut(channel=channel, items=items)

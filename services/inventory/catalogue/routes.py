@@ -109,7 +109,7 @@ def _depot(depot: Any) -> DepotOut:
 @router.get("/depots", response_model=DepotsOut, responses=ReadProblems)
 async def list_depots(call: Annotated[Call, needs("stock:read")]) -> Response:
     """Every depot, by priority."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         depots = await store.all_depots(tx)
     return call.answer(DepotsOut(items=[_depot(depot) for depot in depots]))
 
@@ -188,7 +188,7 @@ def counted(results: Sequence[str]) -> dict[str, int]:
 async def list_items(call: Annotated[Call, needs("stock:read")], after: After = None, limit: Limit = 50) -> Response:
     """Items by SKU."""
     place = decode(after, (str,))
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.page_of_items(tx, place[0] if place else None, limit)
     page: Page[Item] = page_of(rows, limit, lambda item: encode(item.sku))
     return call.answer(Page[ItemOut](items=[ItemOut.model_validate(item) for item in page.items], next=page.next))
@@ -199,7 +199,7 @@ async def show_item(
     sku: Annotated[str, Path(min_length=1, max_length=100)], call: Annotated[Call, needs("stock:read")]
 ) -> Response:
     """One item."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         item = await store.item(tx, sku)
     if item is None:
         raise NotFound

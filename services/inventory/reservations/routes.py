@@ -37,7 +37,7 @@ async def list_reservations(
 )
 async def show_reservation(order_id: UUID, call: Annotated[Call, needs("stock:read")]) -> Response:
     """What is promised to an order, by line and depot."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         reservation = await store.of_order(tx, order_id)
     if reservation is None:
         raise NotFound

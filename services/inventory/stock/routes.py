@@ -210,7 +210,7 @@ async def list_levels(
     limit: Limit = 50,
 ) -> Response:
     """Levels by SKU and depot."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.page_of_levels(tx, sku, depot, decode(after, (str, str)), limit)
     page = page_of(rows, limit, lambda level: encode(level.sku, level.depot))
     return call.answer(Page[LevelOut](items=[_level(level) for level in page.items], next=page.next))
@@ -233,7 +233,7 @@ async def list_movements(
 ) -> Response:
     """The ledger, newest first: why every level is what it is."""
     place = decode(after, (UUID,))
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.page_of_movements(tx, sku, depot, place[0] if place else None, limit)
     page = page_of(rows, limit, lambda row: encode(row["id"]))
     items = [MovementOut(**(row | {"quantity": Quantity(row["quantity"])})) for row in page.items]

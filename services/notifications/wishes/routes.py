@@ -106,7 +106,7 @@ class TemplatesOut(BaseModel):
 @router.get("/v1/message-settings", response_model=SettingsOut, responses=documented(*DENIED))
 async def settings(call: Annotated[Call, needs("notifications:read")]) -> Response:
     """What is sent at all."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         row = await store.settings(tx)
     return call.answer(_settings_out(call, row), etag=row["version"])
 
@@ -123,7 +123,7 @@ async def set_settings(body: SettingsIn, call: Annotated[Call, needs("settings:w
 @router.get("/v1/message-templates", responses=documented(*DENIED))
 async def templates(call: Annotated[Call, needs("notifications:read")]) -> TemplatesOut:
     """Every kind of message in every language: our words and the shop's own."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         own = await store.templates(tx)
     every = [(kind, language) for kind in KINDS for language in LANGUAGES]
     return TemplatesOut(items=[TemplateOut.of(*each, own.get(each)) for each in every])
@@ -136,7 +136,7 @@ async def template(
     kind: MessageKind, language: Language, call: Annotated[Call, needs("notifications:read")]
 ) -> Response:
     """One of them."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         row = await store.template(tx, kind, language)
     return call.answer(TemplateOut.of(kind, language, row), etag=row["version"] if row else 0)
 

@@ -207,7 +207,7 @@ async def change_seller(code: str, body: SellerChange, call: Writes) -> Response
 async def sellers(call: Reads, after: After = None, limit: Limit = 50) -> Any:
     """All sellers, by code."""
     place = decode(after, (str,))
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.page(tx, SellerRow, "code", place[0] if place else None, limit + 1)
     return page_of([SellerOut.model_validate(row) for row in rows], limit, lambda row: encode(row.code))
 
@@ -232,7 +232,7 @@ async def change_channel(code: str, body: ChannelChange, call: Writes) -> Respon
 async def channels(call: Reads, after: After = None, limit: Limit = 50) -> Any:
     """All channels, by code."""
     place = decode(after, (str,))
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.page(tx, ChannelRow, "code", place[0] if place else None, limit + 1)
     return page_of([ChannelOut.model_validate(row) for row in rows], limit, lambda row: encode(row.code))
 
@@ -257,6 +257,6 @@ async def revoke_key(key_id: UUID, call: Keys) -> Response:
 async def api_keys(call: Keys, after: After = None, limit: Limit = 50) -> Any:
     """All keys, the oldest first."""
     place = decode(after, (UUID,))
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.page(tx, ApiKeyRow, "id", place[0] if place else None, limit + 1)
     return page_of([KeyOut.model_validate(row) for row in rows], limit, lambda row: encode(row.id))

@@ -83,7 +83,7 @@ async def customers(
 ) -> Any:
     """Customers, the oldest first; by e-mail where one is given."""
     place = decode(after, (UUID,))
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.page(tx, email_key(email), place[0] if place else None, limit + 1)
     return page_of([_out(row) for row in rows], limit, lambda row: encode(row.id))
 
@@ -91,7 +91,7 @@ async def customers(
 @router.get("/customers/{customer_id}", response_model=CustomerOut, responses=documented(NotFound))
 async def customer(customer_id: UUID, call: Reads) -> Response:
     """One customer, with what the channels call them."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         row = await store.find(tx, customer_id)
     if row is None:
         raise NotFound("there is no such customer")

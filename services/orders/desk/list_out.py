@@ -1,10 +1,11 @@
 """An order in a list, and how many orders there are of each kind, as the desk sees them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
+import orjson
 from pydantic import BaseModel, Field
 
 from libs.contracts.common import Money
@@ -33,13 +34,6 @@ class ListedOut(SummaryOut):
     due_at: datetime | None = Field(description="Its nearest open deadline.")
     updated_at: datetime
 
-    @classmethod
-    def listed(cls, row: dict[str, Any], statuses: Mapping[UUID, Definition], language: str) -> Self:
-        """From a row of a list and the definitions of what stands."""
-        told = {"total": Money(row["total"], row["currency"]), "cancel_requested": row["cancel_request"] is not None}
-        standing = [standing_out(statuses[each], language) for each in row["standing"]]
-        return cls.model_validate(row | told | {"statuses": standing, "has_awb": bool(row["awbs"])})
-
 
 class ListPage(BaseModel):
     """A page of a list; `next` is the `after` of the page that follows, `previous` the `before` of the one before."""
@@ -47,6 +41,50 @@ class ListPage(BaseModel):
     items: list[ListedOut]
     next: str | None = None
     previous: str | None = None
+
+
+def page_json(
+    rows: Sequence[Mapping[str, Any]],
+    statuses: Mapping[UUID, Definition],
+    language: str,
+    following: str | None,
+    before: str | None,
+) -> bytes:
+    """A `ListPage` as JSON, from rows of a list, the definitions of what stands on them, and its two cursors."""
+    standing = {each for row in rows for each in row["standing"]}
+    named = {each: standing_out(statuses[each], language).model_dump(mode="json") for each in standing}
+    items = [_listed(row, [named[each] for each in row["standing"]]) for row in rows]
+    page = {"items": items, "next": following, "previous": before}
+    return orjson.dumps(page, default=str, option=orjson.OPT_UTC_Z)  # the driver's UUID is text by `default`
+
+
+def _listed(row: Mapping[str, Any], statuses: list[dict[str, Any]]) -> dict[str, Any]:
+    """A `ListedOut`, which is not checked again: the table's own constraints have."""
+    return {
+        "id": row["id"],
+        "number": row["number"],
+        "version": row["version"],
+        "channel": row["channel"],
+        "external_id": row["external_id"],
+        "placed_at": row["placed_at"],
+        "historic": row["historic"],
+        "lifecycle": row["lifecycle"],
+        "stock": row["stock"],
+        "payment": row["payment"],
+        "fulfilment": row["fulfilment"],
+        "holds": row["holds"],
+        "cancel_requested": row["cancel_request"] is not None,
+        "cancel_reason": row["cancel_reason"],
+        "total": Money(row["total"], row["currency"]).wire(),
+        "customer_id": row["customer_id"],
+        "name": row["name"],
+        "statuses": statuses,
+        "indicator": row["indicator"],
+        "overdue": row["overdue"],
+        "has_awb": bool(row["awbs"]),
+        "due_at": row["due_at"],
+        "updated_at": row["updated_at"],
+    }
 
 
 class StatusCount(BaseModel):

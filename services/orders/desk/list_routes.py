@@ -18,7 +18,7 @@ from services.orders.desk.customers_view import CustomersSummaryOut
 from services.orders.desk.folding import question
 from services.orders.desk.following import account
 from services.orders.desk.following.account import language_of
-from services.orders.desk.list_out import BucketCount, Counts, ListedOut, ListPage, StatusCount
+from services.orders.desk.list_out import BucketCount, Counts, ListPage, StatusCount, page_json
 from services.orders.desk.lists import SORTS, Direction, Filters, Place, Sort, shown
 from services.orders.desk.read_table import BUCKETS
 from services.orders.desk.store import one_view
@@ -137,17 +137,14 @@ async def orders(call: Viewer, asked: Annotated[Asked, Query()]) -> Response:
         own_page = await account.own_orders(call, call.principal.customer_id, place, asked.limit, asked.language)
         return call.answer(own_page)
     way, begins = (asked.sort, asked.direction), asked.place()
-    async with call.read() as tx:
+    async with call.look() as tx:
         found = await shown(tx, await asked.filters(tx), begins, asked.limit, *way)
         stand = {each for row in found.rows for each in row["standing"]}
         means = await statuses.by_ids(tx, stand) if stand else {}
     told = language_of(call, asked.language, FALLBACK)
-    page = ListPage(
-        items=[ListedOut.listed(row, means, told) for row in found.rows],
-        next=encode(*way, *found.following) if found.following else None,
-        previous=encode(*way, *found.before) if found.before else None,
-    )
-    return call.answer(page)
+    following = encode(*way, *found.following) if found.following else None
+    before = encode(*way, *found.before) if found.before else None
+    return call.answer(page_json(found.rows, means, told, following, before))
 
 
 @router.get("/orders/counters", response_model=Counts)

@@ -55,7 +55,7 @@ async def order(order_id: UUID, call: Viewer, language: Language = None) -> Resp
 @router.get("/orders/{order_id}/timeline", response_model=Page[EventOut], responses=documented(NotFound, Invalid))
 async def timeline(order_id: UUID, call: Reads, after: After = None, limit: Limit = 100) -> Any:
     """Every fact about an order, of every service, numbered without a gap from 1. `after`: a number."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.timeline(tx, order_id, _position(after, "after"), limit + 1)
     if rows is None:
         raise NotFound("there is no such order")

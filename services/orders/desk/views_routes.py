@@ -83,7 +83,7 @@ async def all_views(call: Reads, after: After = None, limit: Limit = 50) -> Any:
     """Your own views and those that others share, the oldest first."""
     place = decode(after, (UUID,))
     owner = call.principal.actor
-    async with call.read() as tx:
+    async with call.look() as tx:
         found = await views.page(tx, owner, place[0] if place else None, limit + 1)
     return page_of([ViewOut.of(view, owner) for view in found], limit, lambda view: encode(view.id))
 
@@ -91,7 +91,7 @@ async def all_views(call: Reads, after: After = None, limit: Limit = 50) -> Any:
 @router.get("/{view_id}", response_model=ViewOut, responses=documented(NotFound))
 async def view(view_id: UUID, call: Reads) -> Response:
     """One view, your own or shared."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         found = await views.one(tx, call.principal.actor, view_id)
     return call.answer(ViewOut.of(found, call.principal.actor), etag=found.version)
 

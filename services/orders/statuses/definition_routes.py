@@ -169,7 +169,7 @@ async def statuses(
     """Statuses, in the order of lists; archived ones only where asked for."""
     place = decode(after, (int, UUID))
     shown = {"true": True, "false": False}.get(archived)
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.page(tx, track, type, shown, (place[0], place[1]) if place else None, limit + 1)
     return page_of([StatusOut.of(row) for row in rows], limit, lambda row: encode(row.position, row.id))
 
@@ -191,7 +191,7 @@ async def reorder_statuses(body: OrderIn, call: Writes) -> Response:
 @router.get("/{status_id}", response_model=StatusOut, responses=documented(NotFound))
 async def status(status_id: UUID, call: Reads) -> Response:
     """One status."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         found = await store.definition(tx, status_id)
     if found is None:
         raise NotFound("there is no such status")

@@ -91,7 +91,7 @@ async def rules(
 ) -> Any:
     """Rules, in the order in which they run."""
     place = decode(after, (int, UUID))
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await rule_store.page(tx, topic, (place[0], place[1]) if place else None, limit + 1)
     return page_of([RuleOut.of(row) for row in rows], limit, lambda row: encode(row.position, row.id))
 

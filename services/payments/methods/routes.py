@@ -113,7 +113,7 @@ async def methods(
 ) -> Page[PaymentMethodOut]:
     """Every way to pay, by code."""
     place = decode(after, [str])
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.page(tx, place[0] if place else None, limit + 1)
     return page_of([PaymentMethodOut.of(row) for row in rows], limit, lambda method: encode(method.code))
 
@@ -121,7 +121,7 @@ async def methods(
 @router.get("/{code}", response_model=PaymentMethodOut, responses=documented(*ERRORS, NotFound))
 async def method(code: CodePath, call: Annotated[Call, needs("settings:read")]) -> Response:
     """One way to pay."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         row = await store.by_code(tx, code)
     if row is None:
         raise NotFound("there is no such payment method")

@@ -51,7 +51,7 @@ async def unannounced(
 ) -> Page[UnannouncedPayment]:
     """What nobody has dealt with yet, oldest first; with `closed` also what somebody has."""
     place = decode(after, [UUID])
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.page(tx, place[0] if place else None, limit + 1, closed=closed)
     return page_of([UnannouncedPayment.of(row) for row in rows], limit, lambda each: encode(each.id))
 

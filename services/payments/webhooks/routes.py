@@ -8,7 +8,6 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Request, Response
 from prometheus_client import Counter
 
-from libs.events.transaction import Cause
 from libs.service.call import Call, signed
 from libs.service.problems import Problem, TooLarge, TooMany, documented
 from libs.service.service import Context
@@ -17,6 +16,7 @@ from services.payments.providers import paypal_wire as wire
 from services.payments.settings import Settings
 from services.payments.webhooks import store
 from services.payments.webhooks.certificates import Certificates, Refused, Unfetchable
+from services.payments.webhooks.intake import Intake
 from services.payments.webhooks.verify import Proof, Verifier
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
@@ -51,8 +51,7 @@ async def paypal(request: Request, call: Annotated[Call, signed()]) -> Response:
     except Unfetchable as reason:
         REFUSED.labels(PAYPAL, "cert_unfetchable").inc()
         raise NotNow(headers={"Retry-After": "30"}) from reason
-    async with call.context.uow(Cause("system:payments")) as tx:
-        new = await store.keep(tx, delivery)
+    new = await _intake(request).keep(delivery)
     TAKEN.labels(PAYPAL, "no" if new else "yes").inc()
     call.context.wake["webhook_inbox"].set()
     return Response(status_code=200)
@@ -67,6 +66,15 @@ def _verifier(request: Request) -> Verifier:
         certificates = Certificates(settings.paypal_cert_hosts, settings.cert_names, settings.paypal_trust_store)
         found = state.paypal_verifier = Verifier(settings.paypal_webhook_id, certificates)
     return cast("Verifier", found)
+
+
+def _intake(request: Request) -> Intake:
+    """One for the process, made when first needed."""
+    state = request.app.state
+    found = getattr(state, "paypal_intake", None)
+    if found is None:
+        found = state.paypal_intake = Intake(state.context.uow)
+    return cast("Intake", found)
 
 
 def _delivery(proof: Proof, body: bytes, settings: Settings) -> store.Delivery:

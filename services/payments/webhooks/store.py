@@ -1,11 +1,12 @@
 """Every statement about the webhook inbox."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from libs.events.transaction import Transaction, new_id
+from libs.events.transaction import Transaction, UnitOfWork, new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +23,29 @@ class Delivery:
     body: bytes
 
 
-async def keep(tx: Transaction, new: Delivery) -> bool:
-    """Keep a delivery; whether its event is new. A redelivery changes nothing."""
-    done = await tx.sql.execute(
-        """INSERT INTO webhook_inbox
-               (id, provider, account_id, event_id, event_type, delivery_id, occurred_at, headers, body)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (provider, account_id, event_id) DO NOTHING""",
-        new_id(),
-        new.provider,
-        new.account_id,
-        new.event_id,
-        new.event_type,
-        new.delivery_id,
-        new.occurred_at,
-        json.dumps(new.headers),
-        new.body,
-    )
-    return bool(done == "INSERT 0 1")
+# In the order of their names, so that two processes that keep the same events wait for each other in one order.
+_KEEP = """
+INSERT INTO webhook_inbox (id, provider, account_id, event_id, event_type, delivery_id, occurred_at, headers, body)
+SELECT id, provider, account_id, event_id, event_type, delivery_id, occurred_at, headers::jsonb, body
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[],
+            $9::bytea[]) AS new(id, provider, account_id, event_id, event_type, delivery_id, occurred_at, headers, body)
+ORDER BY provider, account_id, event_id
+ON CONFLICT (provider, account_id, event_id) DO NOTHING RETURNING id
+"""
+
+
+async def keep(uow: UnitOfWork, new: Sequence[Delivery]) -> list[bool]:
+    """Keep deliveries, all or none, in a transaction of its own; of each whether its event is new.
+
+    A redelivery changes nothing.
+    """
+    rows = [
+        (new_id(), d.provider, d.account_id, d.event_id, d.event_type, d.delivery_id, d.occurred_at,
+         json.dumps(d.headers), d.body)
+        for d in new
+    ]  # fmt: skip
+    kept = {row["id"] for row in await uow.fetch(_KEEP, *map(list, zip(*rows, strict=True)))}
+    return [row[0] in kept for row in rows]
 
 
 async def close(tx: Transaction, webhook_id: UUID, outcome: str, note: str | None, order_id: UUID | None) -> None:

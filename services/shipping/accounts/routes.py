@@ -120,7 +120,7 @@ class CallbackSecretOut(BaseModel):
 async def accounts(call: READ, after: After = None, limit: Limit = 50) -> Page[AccountOut]:
     """Courier accounts by code."""
     place = decode(after, (str,))
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.page(tx, place[0] if place else None, limit + 1)
     return page_of([AccountOut.of(row) for row in rows], limit, lambda each: encode(each.code))
 
@@ -128,7 +128,7 @@ async def accounts(call: READ, after: After = None, limit: Limit = 50) -> Page[A
 @router.get("/{code}", responses=documented(NotFound, *DENIED))
 async def account(code: Code, call: READ, response: Response) -> AccountOut:
     """One courier account."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         row = await store.by_code(tx, code)
     if row is None:
         raise NotFound

@@ -114,7 +114,7 @@ class MethodOut(BaseModel):
 async def methods(call: READ, after: After = None, limit: Limit = 50) -> Page[MethodOut]:
     """Delivery methods by code."""
     place = decode(after, (str,))
-    async with call.read() as tx:
+    async with call.look() as tx:
         rows = await store.page(tx, place[0] if place else None, limit + 1)
     return page_of([MethodOut.of(row) for row in rows], limit, lambda each: encode(each.code))
 
@@ -122,7 +122,7 @@ async def methods(call: READ, after: After = None, limit: Limit = 50) -> Page[Me
 @router.get("/{code}", responses=documented(NotFound, *DENIED))
 async def method(code: Code, call: READ, response: Response) -> MethodOut:
     """One delivery method."""
-    async with call.read() as tx:
+    async with call.look() as tx:
         row = await store.by_code(tx, code)
     if row is None:
         raise NotFound

@@ -166,3 +166,14 @@ async def test_connections_that_the_server_closed_are_replaced_before_anything_i
 async def _slow(uow: UnitOfWork) -> None:
     async with uow(CAUSE) as tx:
         await tx.sql.execute("SELECT pg_sleep(0.05)")
+
+
+async def test_a_look_reads_and_emits_nothing(uow: UnitOfWork) -> None:
+    async with uow(CAUSE) as tx:
+        counter = await opened(tx)
+    with pytest.raises(RuntimeError, match="emits nothing"):
+        async with uow.look(CAUSE) as tx:
+            assert await tx.sql.fetchval("SELECT count(*) FROM counter") == 1
+            assert not tx.sql.is_in_transaction()
+            await count(tx, counter)
+    assert await outbox(uow) == []

@@ -96,3 +96,17 @@ def test_callers_that_never_come_back_are_forgotten() -> None:
     for number in range(1000):
         limit.take(str(number))
     assert len(limit._buckets) == 10
+
+
+BIG = 10**19
+
+
+@pytest.mark.parametrize("number", [str(BIG), f"-{BIG}", "1e999", "-1.5E+999", "1e0999"])
+@pytest.mark.parametrize("place", ["{}", "  {}", "[{}]", "[1,{}]", "[1, {}]", '{{"a":{}}}', '{{"a" : {}}}', "[\n{}]"])
+def test_a_number_too_large_is_found_wherever_it_stands(place: str, number: str) -> None:
+    assert refusal(place.format(number).encode()) is not None
+
+
+def test_digits_inside_an_id_are_not_looked_at_closely() -> None:
+    for text in ("0e3e1234-5e99-7000-8000-12345678901234567890", "WH-1234567890123456789012", "9e9999"):
+        assert limits._DOUBTFUL.search(json.dumps({"id": text}).encode()) is None
