@@ -1,5 +1,6 @@
 """A message as the bytes of a mail: text and HTML, headers that nobody can write into."""
 
+import re
 from datetime import datetime
 from email.headerregistry import Address
 from email.policy import SMTP, SMTPUTF8, EmailPolicy
@@ -14,6 +15,7 @@ from services.notifications.store import Row
 
 LINE = 78  # characters of a mail's line
 _CODED = "Content-Transfer-Encoding: quoted-printable\r\n"
+_PLAIN = re.compile(r"[\w+-]+(\.[\w+-]+)*@[\w-]+(\.[\w-]+)*", re.ASCII)
 PARTS = {
     "plain": f'Content-Type: text/plain; charset="utf-8"\r\n{_CODED}',
     "html": f'Content-Type: text/html; charset="utf-8"\r\n{_CODED}MIME-Version: 1.0\r\n',
@@ -55,13 +57,16 @@ def mail_of(row: Row, mail_from: str) -> tuple[str, str, bytes]:
 
 def _header(name: str, value: str, policy: "EmailPolicy[Any]") -> bytes:
     """A header's line or lines; what needs neither folding nor encoding is written as it is."""
-    if value and value.isascii() and value.isprintable() and len(name) + len(value) < LINE and "=?" not in value:
+    if value and value.isascii() and value.isprintable() and len(name) + 2 + len(value) <= LINE and "=?" not in value:
         return f"{name}: {value}\r\n".encode()
     return policy.fold_binary(name, policy.header_factory(name, value))
 
 
 @lru_cache(256)
 def _address(name: str, address: str, called: str, policy: "EmailPolicy[Any]") -> bytes:
+    """An address's header; one that is all letters, figures, dots and dashes is written as it is."""
+    if not called and len(name) + 2 + len(address) <= LINE and _PLAIN.fullmatch(address):
+        return f"{name}: {address}\r\n".encode()
     return policy.fold_binary(name, policy.header_factory(name, _mailbox(address, called)))
 
 

@@ -64,6 +64,7 @@ def by_the_library(given: dict[str, Any]) -> bytes:
         {"subject": "=?utf-8?q?not_a_word?="},
         {"recipient": f"{'a' * 60}@{'b' * 60}.example"},
         {"recipient": "o'hara+x=1@example.org"},
+        *({"subject": "words " * 11 + "x" * n, "recipient": f"{'a' * (59 + n)}@example.org"} for n in (3, 4)),
         {"text": "", "html": ""},
         {"text": "a\r\nb\rc\n\n", "html": f"<p>{'long ' * 50}</p>"},
         {"text": "trailing blanks  \n.\n..dots\nFrom here\n=3D\t\n"},
