@@ -1,6 +1,7 @@
 """Who is calling: a bearer JWT of the configured issuer, an API key, or in development mode a key of `make run`."""
 
 import asyncio
+import hashlib
 import hmac
 import json
 import logging
@@ -48,6 +49,16 @@ class Principal:
 PUBLIC = Principal("public", "anonymous")
 
 
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """A token whose signature and claims were found right: whose it is, by which key, and until when."""
+
+    principal: Principal
+    kid: str | None
+    key: jwt.PyJWK
+    expires: int
+
+
 @dataclass
 class Authentication:
     """Turns what stands in `Authorization` or `X-API-Key` into a principal; anything doubtful is Unauthenticated."""
@@ -57,6 +68,7 @@ class Authentication:
     http: httpx.AsyncClient
     _jwks: "Jwks" = field(init=False)
     _known: dict[UUID, tuple[float, keys.KnownKey | None]] = field(init=False, default_factory=dict)
+    _proven: dict[bytes, _Proven] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._jwks = Jwks(self.settings, self.http)
@@ -93,7 +105,10 @@ class Authentication:
         return Principal("key", str(known.id), scopes_of([known.role], known.scopes))
 
     async def _by_token(self, token: str) -> Principal:
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         try:
+            if (proven := self._proven.get(digest)) is not None and await self._still(proven):
+                return proven.principal
             kid = jwt.get_unverified_header(token).get("kid")
             key = await self._jwks.key(kid)
             claims = jwt.decode(
@@ -105,10 +120,18 @@ class Authentication:
                 leeway=LEEWAY,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
-            return of_claims(claims)
+            proven = _Proven(of_claims(claims), kid, key, int(claims["exp"]))
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
             log.info("a token was refused", extra={"why": type(error).__name__})
             raise Unauthenticated from error
+        if len(self._proven) >= REMEMBERED:
+            self._proven.clear()
+        self._proven[digest] = proven
+        return proven.principal
+
+    async def _still(self, proven: _Proven) -> bool:
+        """Whether a token once proven still is: in time, and by a key that its issuer has not taken back or renewed."""
+        return proven.expires > time.time() - LEEWAY and await self._jwks.key(proven.kid) is proven.key
 
 
 def of_claims(claims: Mapping[str, Any]) -> Principal:

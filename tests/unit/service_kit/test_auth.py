@@ -176,6 +176,28 @@ async def test_a_new_key_of_the_issuer_is_found_and_an_issuer_away_does_no_harm(
     assert issuer.asked == 3
 
 
+async def test_a_token_once_proven_is_no_longer_than_its_key_and_its_time(
+    authentication: Authentication, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = token(exp=datetime.now(UTC) + timedelta(seconds=50))
+    lasting = token(EC, "ES256", "ec")
+    for given in (late, lasting) * 2:
+        await authentication.principal(given)
+    assert len(authentication._proven) == 2
+    changed = lasting[:-8] + ("A" if lasting[-8] != "A" else "B") + lasting[-7:]
+    with pytest.raises(Unauthenticated):
+        await authentication.principal(changed)
+    monkeypatch.setattr(auth, "LEEWAY", -100)
+    with pytest.raises(Unauthenticated):
+        await authentication.principal(late)
+    assert (await authentication.principal(lasting)).id == "ana"
+    monkeypatch.setattr(auth, "JWKS_FRESH", 0.0)
+    monkeypatch.setattr(auth, "JWKS_RETRY", 0.0)
+    issuer.jwks = {"keys": JWKS["keys"][:1]}
+    with pytest.raises(Unauthenticated):
+        await authentication.principal(lasting)
+
+
 async def test_keys_may_come_from_a_file(authentication: Authentication, tmp_path: Path) -> None:
     (tmp_path / "jwks.json").write_text(json.dumps(JWKS))
     settings = authentication.settings.model_copy(
