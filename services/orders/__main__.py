@@ -14,6 +14,7 @@ from services.orders.desk import (
     counters,
     export_person,
     export_routes,
+    filling,
     list_routes,
     rebuilding,
     stream,
@@ -41,6 +42,7 @@ def loops(context: Context[Settings]) -> Sequence[Loop]:
         deadlines.late_loop(context.uow, every),
         erasing.loop(context),
         counters.loop(context.uow, context.settings.counters_every),
+        filling.loop(context.uow, context.settings.lists_checked_every),
     )
 
 

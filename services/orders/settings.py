@@ -17,6 +17,7 @@ class Settings(ServiceSettings):
     max_body: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024  # a thousand lines with all their attributes
     deadlines_every: timedelta = timedelta(seconds=1)  # how often reservation deadlines are looked at
     counters_every: timedelta = timedelta(seconds=1)  # how often what was counted is folded into the counters
+    lists_checked_every: timedelta = timedelta(hours=1)  # how often orders are looked for that lists lack
     stream_every: timedelta = timedelta(milliseconds=250)  # how often the live stream looks for what is new
     stream_heartbeat: timedelta = timedelta(seconds=15)  # a sign of life while nothing happens
     stream_stall: timedelta = timedelta(seconds=30)  # how long a reader may take nothing before it is cut off

@@ -96,6 +96,7 @@ ORDERS: tuple[Copied, ...] = (
             "plain": "ARRAY['old-' || n, n::text, 'mug-' || n % 300]",
             "referers": _SITE,
             "skus": "ARRAY['mug-' || n % 300]",
+            "placed_at": _AT,
         },
     ),
 )

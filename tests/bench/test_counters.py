@@ -20,7 +20,8 @@ from libs.service.testing import ServiceClient, running
 from services.inventory.consumers import consumer as inventory
 from services.orders.__main__ import service as orders
 from services.orders.consumers import consumer as learning
-from services.orders.desk.lists import Filters, page
+from services.orders.desk.lists import page
+from services.orders.desk.narrowing import Filters
 from tests.bench.grown import ORDERS, grow
 from tests.bench.relaying import fill
 from tests.bench.shop import body, created_facts, open_inventory, open_orders

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from libs.contracts.currencies import exponent
 from libs.events.transaction import Cause, Transaction, UnitOfWork
-from services.orders.desk.lists import Direction, Filters, Place, Sort, page, place_of
+from services.orders.desk.lists import Direction, Place, Sort, page, place_of
+from services.orders.desk.narrowing import Filters
 from services.orders.desk.sheets import Row
 from services.orders.statuses import store as statuses
 from services.orders.statuses.domain import Definition, text_for

@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from libs.contracts.common import Person
 from services.orders.lifecycle.domain import Order
@@ -14,8 +15,6 @@ MOST = 10
 """Words of a search; more are left out."""
 TAIL = 9
 """Digits of a telephone number by which it is found however it was written: with a country's code, with 0, or bare."""
-NOTHING = "' '"
-"""What no order has: the question of somebody who typed only marks."""
 _LEAST_DIGITS = 5
 _OTHERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"})
 _PARTS = re.compile(r"[\W_]+")
@@ -64,15 +63,39 @@ def _clean(words: Iterable[str]) -> list[str]:
     return sorted({word[:LONGEST] for word in words if word})
 
 
-def question(asked: str) -> str | None:
-    """A tsquery: an order matches when every word asked for begins one of its own. None where nothing was asked."""
+class Term(NamedTuple):
+    """What one word asked for means: a beginning, as a tsquery; or all of its parts, where marks stand between them."""
+
+    whole: str
+    parts: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> str:
+        """All of it, as a tsquery."""
+        return f"({self.whole} | ({' & '.join(self.parts)}))" if self.parts else self.whole
+
+    @property
+    def beginnings(self) -> tuple[str, ...]:
+        """The tsqueries it is made of."""
+        return (self.whole, *self.parts)
+
+    def without(self, common: Collection[str]) -> str | None:
+        """A tsquery that finds at least what `asked` does and asks for none of these; None where nothing is left."""
+        parts = tuple(part for part in self.parts if part not in common)
+        if self.whole in common or (self.parts and not parts):
+            return None
+        return self._replace(parts=parts).asked
+
+
+def question(asked: str) -> tuple[Term, ...]:
+    """Every word asked for must begin one of an order's own. Empty where nothing was asked."""
     text = asked.strip()
     if not text:
-        return None
+        return ()
     if _TELEPHONE.fullmatch(text) and (found := _telephone(text)):
-        return found
+        return (Term(found),)
     terms = [term for chunk in text.split()[:MOST] if (term := _term(chunk))]
-    return " & ".join(terms) or NOTHING
+    return tuple(dict.fromkeys(terms)) or (NOTHING,)
 
 
 def _telephone(text: str) -> str | None:
@@ -85,11 +108,11 @@ def _telephone(text: str) -> str | None:
     return _any(dict.fromkeys(way for way in (*ways, digits, *whole) if way))
 
 
-def _term(chunk: str) -> str:
+def _term(chunk: str) -> Term | None:
     whole, split = fold(chunk), parts(chunk)
-    if not split or split == [whole]:
-        return _lexeme(whole) if whole else ""
-    return f"({_lexeme(whole)} | ({' & '.join(_lexeme(part) for part in split)}))"
+    if not whole:
+        return None
+    return Term(_lexeme(whole), () if not split or split == [whole] else tuple(_lexeme(part) for part in split))
 
 
 def _any(words: Iterable[str]) -> str:
@@ -100,6 +123,10 @@ def _lexeme(word: str) -> str:
     """A prefix; a single sign only as the whole word, because it begins nearly every order."""
     quoted = word[:LONGEST].replace("\\", "\\\\").replace("'", "''")
     return f"'{quoted}':*" if len(word) > 1 else f"'{quoted}'"
+
+
+NOTHING = Term("' '")
+"""What no order has: the question of somebody who typed only marks."""
 
 
 def found_by(order: Order) -> tuple[Sequence[str], Sequence[str]]:

@@ -19,7 +19,8 @@ from services.orders.desk.folding import question
 from services.orders.desk.following import account
 from services.orders.desk.following.account import language_of
 from services.orders.desk.list_out import BucketCount, Counts, ListPage, StatusCount, page_json
-from services.orders.desk.lists import SORTS, Direction, Filters, Place, Sort, shown
+from services.orders.desk.lists import SORTS, Direction, Place, Sort, shown
+from services.orders.desk.narrowing import Filters
 from services.orders.desk.read_table import BUCKETS
 from services.orders.desk.store import one_view
 from services.orders.statuses import store as statuses
@@ -74,7 +75,7 @@ class Narrowed(BaseModel):
         same = set(Narrowed.model_fields) & set(Filters.__slots__)
         return Filters(
             **{name: getattr(self, name) for name in same},
-            words=question(self.q) if self.q is not None else None,
+            words=question(self.q or ""),
             statuses=await self._statuses(tx),
             total_from=self._minor("amount_from"),
             total_until=self._minor("amount_until"),

@@ -51,11 +51,16 @@ class ListedRow(Table, table=True):
 
 
 class SearchRow(Table, table=True):
-    """What an order is found by that seldom changes. `plain`: the words that stay when its person is forgotten."""
+    """What an order is found by that seldom changes. `plain`: the words that stay when its person is forgotten.
+
+    `placed_at` is empty where a version wrote it that did not know it: until the check of lists comes by.
+    """
 
     __tablename__ = "order_search"
     __table_args__ = (
         Index("order_search_all", "words", "referers", "skus", postgresql_using="gin", postgresql_with=_FEW),
+        Index("order_search_placed", "placed_at", "order_id"),
+        Index("order_search_unfilled", "order_id", postgresql_where=text("placed_at IS NULL")),
     )
 
     order_id: UUID = of("orders.id", primary_key=True)
@@ -63,6 +68,25 @@ class SearchRow(Table, table=True):
     plain: list[str] = texts()
     referers: list[str] = texts()
     skus: list[str] = texts()
+    placed_at: datetime | None = moment(default=None)
+
+
+class ListCheckRow(Table, table=True):
+    """How far the check of lists is: one row. It goes from the newest order to the oldest, and then rests.
+
+    `form`: the form of rows that this walk, or the last, knows; `anew`: it writes all of them; `before`: it has still
+    to look at the orders of smaller ids; `looked`, `written`: how many it has.
+    """
+
+    __tablename__ = "list_check"
+
+    id: bool = Field(primary_key=True)
+    form: int
+    anew: bool
+    before: UUID | None = None
+    looked: int = big()
+    written: int = big()
+    ended_at: datetime | None = moment(default=None)
 
 
 class CounterRow(Table, table=True):

@@ -1,13 +1,15 @@
 """Lists of orders: narrowed, sorted and paged over the read table. What narrows, exports and views share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from libs.events.transaction import Transaction
+from services.orders.desk.narrowing import Filters
 from services.orders.desk.read_table import NEVER
+from services.orders.desk.searching import BY_INDEX, PATIENCE, Plan, plan_of
 
 Sort = Literal["placed", "updated", "total", "due"]
 Direction = Literal["desc", "asc"]
@@ -25,16 +27,6 @@ SELECT o.id, o.number, o.version, o.channel, o.external_id, o.placed_at, o.histo
        nullif(l.due_at, $1) AS due_at, l.total AS place_total,
        array_remove(ARRAY[l.order_status, l.payment_status, l.shipping_status], NULL) AS standing
 """
-_FOUND = "l.order_id IN (SELECT w.order_id FROM order_search w WHERE {})"
-_EXTERNAL = (
-    "l.order_id IN (SELECT e.id FROM channel c JOIN orders e ON e.channel = c.code AND e.external_id = {} OFFSET 0)"
-)
-# Not `<@`: the planner takes that for so rare that it looks all of them up instead of walking the list.
-_NO_OTHER = "NOT EXISTS (SELECT FROM unnest(w.referers) AS r WHERE r <> ALL ({}::text[]))"
-_MARKED = (
-    *("stock", "payment", "fulfilment", "channel", "currency", "delivery_method", "payment_method", "indicator"),
-    *("bucket", "hold", "overdue"),
-)
 
 
 class Place(NamedTuple):
@@ -46,68 +38,30 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """Which orders a list shows; None does not narrow. `statuses`: (track, id) of which any stands."""
+class Way:
+    """The order in which a page is read: the list's, or backwards, from behind a place."""
 
-    channel: str | None = None
-    external_id: str | None = None
-    lifecycle: str | None = None
-    stock: str | None = None
-    payment: str | None = None
-    fulfilment: str | None = None
-    hold: str | None = None
-    customer_id: UUID | None = None
-    placed_from: datetime | None = None
-    placed_until: datetime | None = None
-    referers: tuple[str, ...] = ()
-    referer_match: Literal["any", "only"] = "any"
-    statuses: tuple[tuple[str, UUID], ...] = ()
-    indicator: str | None = None
-    bucket: str | None = None
-    payment_method: str | None = None
-    delivery_method: str | None = None
-    currency: str | None = None
-    total_from: int | None = None
-    total_until: int | None = None
-    sku: str | None = None
-    overdue: str | None = None
-    has_awb: bool | None = None
-    words: str | None = None  # a question of `folding`
+    sort: Sort
+    direction: Direction
+    place: Place | None
 
-    def where(self, arguments: list[Any]) -> list[str]:
-        """The conditions over `order_list l`; their arguments are appended."""
+    @property
+    def down(self) -> bool:
+        """From the greatest to the least?"""
+        return (self.direction == "desc") != (self.place is not None and self.place.back)
 
-        def given(condition: str, value: Any) -> list[str]:
-            if value is None:
-                return []
-            arguments.append(value)
-            return [condition.format(f"${len(arguments)}")]
+    def order(self, row: str) -> str:
+        """Of rows that have this letter."""
+        column, way = SORTS[self.sort][0], "DESC" if self.down else "ASC"
+        return f"ORDER BY {row}.{column} {way}, {row}.order_id {way}"
 
-        found = given("l.lifecycle = {}", self.lifecycle)
-        if len(self.statuses) == 1:
-            [(track, status)] = self.statuses
-            found += given(f"l.{track}_status = {{}}", status)
-        elif self.statuses:
-            found += given("l.marks && {}::text[]", [f"status:{status}" for _, status in self.statuses])
-        found += given("l.marks @> {}::text[]", self._marks() or None)
-        found += given("l.placed_at >= {}", self.placed_from) + given("l.placed_at < {}", self.placed_until)
-        found += given("l.total >= {}", self.total_from) + given("l.total < {}", self.total_until)
-        found += given("l.order_id IN (SELECT c.id FROM orders c WHERE c.customer_id = {})", self.customer_id)
-        found += given(_EXTERNAL, self.external_id)
-        searched = given("w.words @@ {}::text::tsquery", self.words)
-        searched += given("w.skus @> {}::text[]", [self.sku] if self.sku is not None else None)
-        if self.referers:
-            searched += given("w.referers && {}::text[]", list(self.referers))
-            if self.referer_match == "only":
-                searched += given(_NO_OTHER, list(self.referers))
-        return found + ([_FOUND.format(" AND ".join(searched))] if searched else [])
-
-    def _marks(self) -> list[str]:
-        """What a row must be marked with, all of it."""
-        marks = [f"{kind}:{value}" for kind in _MARKED if (value := getattr(self, kind)) is not None]
-        if self.has_awb is not None:
-            marks.append(f"has_awb:{'yes' if self.has_awb else 'no'}")
-        return marks
+    def behind(self, row: str, arguments: list[Any]) -> list[str]:
+        """Behind the place; the arguments are appended."""
+        if self.place is None:
+            return []
+        arguments += (self.place.value, self.place.order_id)
+        here = f"(${len(arguments) - 1}, ${len(arguments)})"
+        return [f"({row}.{SORTS[self.sort][0]}, {row}.order_id) {'<' if self.down else '>'} {here}"]
 
 
 async def page(
@@ -119,29 +73,95 @@ async def page(
     direction: Direction = "desc",
 ) -> list[dict[str, Any]]:
     """Orders in this order from behind a place; for a place to go `back` from, the rows before it, nearest first."""
+    way = Way(sort, direction, place)
+    plan = await planned(tx, filters, way) if filters.sought else BY_INDEX
+    rows = await _read(tx, filters, way, limit, plan)
+    if plan.soon and len(rows) < limit and _along(filters, way, plan):
+        rows = await _read(tx, filters, way, limit, replace(plan, soon=False))
+    return rows
+
+
+async def _read(tx: Transaction, filters: Filters, way: Way, limit: int, plan: Plan) -> list[dict[str, Any]]:
     arguments: list[Any] = []
-    statement = query(filters, place, limit, sort, direction, arguments)
+    statement = query(filters, way, limit, arguments, plan)
     return [dict(row) for row in await tx.sql.fetch(statement, *arguments)]
 
 
-def query(
-    filters: Filters, place: Place | None, limit: int, sort: Sort, direction: Direction, arguments: list[Any]
-) -> str:
-    """The statement of a page; its arguments are appended to none."""
+async def planned(tx: Transaction, filters: Filters, way: Way) -> Plan:
+    """How what is searched for is found, as the rows say that come next."""
+    arguments: list[Any] = []
+    if way.sort != "placed":
+        way = Way("placed", "desc", None)
+    here = filters.period("w", arguments) + way.behind("w", arguments)
+    return await plan_of(tx, filters.sought, f"{_where(here)} {way.order('w')}", arguments)
+
+
+def query(filters: Filters, way: Way, limit: int, arguments: list[Any], plan: Plan = BY_INDEX) -> str:
+    """The statement of a page; its arguments are appended to none. Along the list it may end before the page is full.
+
+    What is not found soon is searched behind a fence (OFFSET 0): the planner would take it for something that fills a
+    page soon, and read the whole list in its order.
+    """
     arguments.append(NEVER)
-    column, _ = SORTS[sort]
-    down = (direction == "desc") != (place is not None and place.back)
-    conditions = filters.where(arguments)
-    if place is not None:
-        arguments += (place.value, place.order_id)
-        here = f"(${len(arguments) - 1}, ${len(arguments)})"
-        conditions.append(f"(l.{column}, l.order_id) {'<' if down else '>'} {here}")
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    arguments.append(limit)
-    way = "DESC" if down else "ASC"
-    order = f"ORDER BY l.{column} {way}, l.order_id {way}"
-    rows = f"SELECT l.* FROM order_list l {where} {order} LIMIT ${len(arguments)}"  # noqa: S608 - our own columns
-    return f"{_SHOWN} FROM ({rows}) l JOIN orders o ON o.id = l.order_id {order}"
+    if _along(filters, way, plan):
+        rows = _walked(filters, way, limit, arguments)
+    elif filters.sought and plan.sorted_here and way.sort == "placed":
+        rows = _searched(filters, way, limit, arguments, plan)
+    else:
+        rows = _listed(filters, way, limit, arguments, plan)
+    return f"{_SHOWN} FROM ({rows}) l JOIN orders o ON o.id = l.order_id {way.order('l')}"
+
+
+def _along(filters: Filters, way: Way, plan: Plan) -> bool:
+    """Is what is searched for found along the list, looking at so many rows and no more?"""
+    return bool(filters.sought) and plan.soon and plan.sorted_here and way.sort == "placed" and not filters.where([])
+
+
+def _listed(filters: Filters, way: Way, limit: int, arguments: list[Any], plan: Plan) -> str:
+    """Rows of the list; those that are searched for are looked up in it."""
+    conditions = filters.where(arguments) + filters.period("l", arguments) + way.behind("l", arguments)
+    rows, rest = "order_list l", conditions
+    if filters.sought:
+        sought = " AND ".join(filters.sought.by_index(arguments, plan))
+        conditions.append(f"l.order_id IN (SELECT w.order_id FROM order_search w WHERE {sought})")  # noqa: S608
+        if not plan.soon:
+            rows, rest = f"(SELECT l.* FROM order_list l {_where(conditions)} OFFSET 0) l", []  # noqa: S608
+    most = limit if filters.steady else _given(limit, arguments)
+    return f"SELECT l.* FROM {rows} {_where(rest)} {way.order('l')} LIMIT {most}"  # noqa: S608 - our own columns
+
+
+def _searched(filters: Filters, way: Way, limit: int, arguments: list[Any], plan: Plan) -> str:
+    """What is searched for, sorted where it is found; only what is shown is looked up in the list."""
+    found = filters.period("w", arguments) + way.behind("w", arguments) + filters.sought.by_index(arguments, plan)
+    rows, others = "order_search w", filters.where(arguments)
+    if not plan.soon:
+        rows, found = f"(SELECT w.* FROM order_search w {_where(found)} OFFSET 0) w", []  # noqa: S608
+    end = f"{way.order('w')} LIMIT {_given(limit, arguments)}"
+    if others:
+        rows = f"{rows} JOIN order_list l ON l.order_id = w.order_id"
+        return f"SELECT l.* FROM {rows} {_where(found + others)} {end}"  # noqa: S608 - our own columns
+    return _looked_up(f"SELECT w.order_id FROM {rows} {_where(found)} {end}")  # noqa: S608 - our own columns
+
+
+def _walked(filters: Filters, way: Way, limit: int, arguments: list[Any]) -> str:
+    """The rows that come next, so many of them, and of these what is searched for."""
+    here = _where(filters.period("w", arguments) + way.behind("w", arguments))
+    rows = f"SELECT w.* FROM order_search w {here} {way.order('w')} LIMIT {PATIENCE * limit}"  # noqa: S608
+    sought = _where(filters.sought.by_row(arguments))
+    return _looked_up(f"SELECT w.order_id FROM ({rows}) w {sought} {way.order('w')} LIMIT {limit}")  # noqa: S608
+
+
+def _looked_up(found: str) -> str:
+    return f"SELECT l.* FROM ({found}) w JOIN order_list l ON l.order_id = w.order_id"  # noqa: S608 - our own columns
+
+
+def _given(value: Any, arguments: list[Any]) -> str:
+    arguments.append(value)
+    return f"${len(arguments)}"
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
 def place_of(row: Mapping[str, Any], sort: Sort) -> tuple[Any, UUID]:

@@ -3,17 +3,16 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from uuid import UUID
 
-from libs.events.transaction import Cause, Transaction, UnitOfWork
+from libs.events.transaction import Transaction
 from services.orders.desk.folding import found_by
-from services.orders.lifecycle import store as orders
 from services.orders.lifecycle.change import Change
 from services.orders.lifecycle.domain import Order
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """When an order is due that has no open deadline: it has its place in lists all the same."""
-BATCH = 200
+FORM = 1
+"""Raised whenever what rows say changes: after that upgrade the worker writes all of them anew (`filling`)."""
 BUCKETS = {
     "in_preparation": (
         "Confirmed and not held; nothing is packed, booked or gone yet.",
@@ -90,10 +89,10 @@ WITH given AS (
     INSERT INTO order_list (order_id, {", ".join(_COLUMNS)}) SELECT order_id, {", ".join(_COLUMNS)} FROM shown
     ON CONFLICT (order_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)}
 ), searched AS (
-    INSERT INTO order_search AS s (order_id, words, plain, referers, skus)
-    SELECT order_id, array_to_tsvector(words), plain, referers, skus FROM shown
-    ON CONFLICT (order_id) DO UPDATE SET words = excluded.words, plain = excluded.plain
-    WHERE s.words IS DISTINCT FROM excluded.words OR s.plain IS DISTINCT FROM excluded.plain
+    INSERT INTO order_search AS s (order_id, words, plain, referers, skus, placed_at)
+    SELECT order_id, array_to_tsvector(words), plain, referers, skus, placed_at FROM shown
+    ON CONFLICT (order_id) DO UPDATE SET words = excluded.words, plain = excluded.plain, placed_at = excluded.placed_at
+    WHERE s.words IS DISTINCT FROM excluded.words OR s.plain IS DISTINCT FROM excluded.plain OR s.placed_at IS NULL
 )
 INSERT INTO counter_change (name, change)
 SELECT mark, CASE WHEN was.order_id IS NULL THEN 1 ELSE -1 END
@@ -101,9 +100,6 @@ FROM (SELECT order_id, unnest(marks) AS mark FROM shown) AS is_now
 FULL JOIN (SELECT order_id, unnest(marks) AS mark FROM known) AS was USING (order_id, mark)
 WHERE (is_now.order_id IS NULL OR was.order_id IS NULL) AND split_part(mark, ':', 1) = ANY($4::text[])
 """  # noqa: S608 - constants
-_OLDER = """
-SELECT id FROM orders WHERE $1::uuid IS NULL OR id < $1 ORDER BY id DESC LIMIT $2
-"""
 
 
 async def follow(tx: Transaction, changes: Sequence[Change]) -> None:
@@ -119,13 +115,3 @@ async def write(tx: Transaction, moved: Sequence[Order], *, anew: bool = False) 
         skus, awbs = sorted({line.sku for line in order.lines}), sorted({awb.awb for awb in order.awbs()})
         given.append({"order_id": str(order.id), "words": words, "plain": plain, "skus": skus, "awbs": awbs})
     await tx.sql.execute(_WRITE, json.dumps(given), not anew, NEVER, COUNTED)
-
-
-async def rebuild_some(uow: UnitOfWork, before: UUID | None) -> tuple[int, UUID | None]:
-    """Write some orders' rows anew, the newest of those older than `before`; how many, and where to go on."""
-    async with uow(Cause("system:orders")) as tx:
-        ids = [row["id"] for row in await tx.sql.fetch(_OLDER, before, BATCH)]
-        found, _ = await orders.locked_all(tx, ids)
-        if found:
-            await write(tx, list(found.values()), anew=True)
-    return len(ids), ids[-1] if ids else None

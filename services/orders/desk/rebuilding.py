@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from libs.events.transaction import Cause
 from libs.service.service import Context
 from services.orders.desk import counters
-from services.orders.desk.read_table import BATCH, rebuild_some
+from services.orders.desk.filling import BATCH, NEWEST, rebuild_some
 from services.orders.settings import Settings
 
 TOLD_EVERY = 50 * BATCH
@@ -16,7 +16,7 @@ TOLD_EVERY = 50 * BATCH
 
 async def rebuild(context: Context[Settings], _: Mapping[str, str | None]) -> int:
     """Every order, the newest first, some at a time, each lot under its lock and committed; then the counters."""
-    began, done, before = time.monotonic(), 0, None
+    began, done, before = time.monotonic(), 0, NEWEST
     while True:
         some, before = await rebuild_some(context.uow, before)
         if not some:

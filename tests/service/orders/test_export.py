@@ -13,7 +13,7 @@ from python_calamine import CalamineWorkbook
 from libs.events.transaction import Cause, UnitOfWork
 from libs.service.testing import ServiceClient, credentials
 from services.orders.desk.export import AT_ONCE, HEAD, Export
-from services.orders.desk.lists import Filters
+from services.orders.desk.narrowing import Filters
 from tests.service.orders.stage import hear, placed
 from tests.sockets import on_a_socket
 from tests.unit.orders.said import ANA, Said
