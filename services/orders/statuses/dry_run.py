@@ -9,12 +9,15 @@ from libs.contracts.statuses import StatusText
 from libs.events.transaction import Cause, Transaction, UnitOfWork
 from libs.service.problems import Conflict, Problem
 from libs.service.sms import measured
-from libs.service.texts import fill
+from libs.service.texts import fill, named
 from services.orders.lifecycle.domain import Order
 from services.orders.statuses import entry_store
 from services.orders.statuses.applying import Applied, apply_status
 from services.orders.statuses.bulk import Item
 from services.orders.statuses.domain import text_for
+
+LINKS = frozenset({"tracking_link", "courier_link"})
+"""What only notifications can fill in, when it writes."""
 
 
 class _Undone(Exception):  # noqa: N818 - no error: the way out of a transaction that leaves nothing
@@ -92,6 +95,8 @@ def _sms(found: Foreseen, text: StatusText, order: Order, comment: str | None, *
         found.warnings.append(f"no SMS: the status has no text for it in {text.language}")
         return
     told = measured(fill(text.sms, _values(order, comment)))
+    if links := sorted(named(text.sms) & LINKS):
+        found.warnings.append(f"the SMS is counted without {' and '.join(links)}: filled in when it is sent")
     to = mask(person.phone) if masked else person.phone
     found.sms = {
         "to": to,

@@ -265,7 +265,8 @@ async def test_f3_f5_web_imported_and_keyed_orders_have_the_same_statuses_and_ac
 
 async def test_b5_a_dry_run_says_what_would_happen_and_leaves_nothing(api: ServiceClient, orders_url: str) -> None:
     every = {"publish": True, "mail": True, "sms": True, "invoice": True}
-    await invent(api, "bye", type="cancelled", actions=every, texts=TOLD)
+    texts = {"ro": TOLD["ro"] | {"sms": "ță {order_number} {tracking_link}"}}
+    await invent(api, "bye", type="cancelled", actions=every, texts=texts)
     rule = {"name": "show it", "topic": "order.cancelled", "status": "on-hold"}
     assert (await api.post("/v1/statuses/rules", json=rule)).status_code == 201
     order = await placed(api)
@@ -283,6 +284,7 @@ async def test_b5_a_dry_run_says_what_would_happen_and_leaves_nothing(api: Servi
     assert (told["outcome"], told["publish"], told["invoice"]) == ("applied", True, True)
     assert told["mail"] == {"to": "Ana@Example.ro", "language": "ro", "subject": "Gravăm"}
     assert (told["sms"]["encoding"], told["sms"]["parts"]) == ("ucs-2", 1)
+    assert told["warnings"] == ["the SMS is counted without tracking_link: filled in when it is sent"]
     assert told["says"] == ["order.cancelled", "status.changed", "status.changed"]
     assert told["rules"] == [{"rule": "show it", "status": "on-hold", "reason": None}]
     masked = await api.as_role("erp").post(path, json={"status": "bye"})
