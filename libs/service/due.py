@@ -1,16 +1,20 @@
 """Rows that say which call to another system is due, where it stands, and what the other side can answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import DateTime, Enum, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from libs.events.errors import backoff
+from libs.events.transaction import Cause, Transaction
 from libs.service.personal import GONE, personal
+
+Row = dict[str, Any]
 
 
 class CallState(StrEnum):
@@ -25,7 +29,7 @@ class CallState(StrEnum):
 
 
 class DueColumns(SQLModel):
-    """The columns of a table whose rows are calls that are due; its migration takes them from `DUE_DDL`."""
+    """The columns of a table whose rows are due calls; its migration takes them from `DUE_DDL` and `CAUSE_DDL`."""
 
     call_state: CallState = Field(
         default=CallState.DUE,
@@ -44,6 +48,7 @@ class DueColumns(SQLModel):
     absent: int = 0  # look-ups that found nothing
     last_error: str | None = Field(default=None, sa_column_kwargs=personal(GONE))  # what another system answered
     call_since: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # stuck
+    call_cause: dict[str, Any] | None = Field(default=None, sa_type=JSONB)  # see `kept_cause`
 
 
 DUE_DDL = """
@@ -58,6 +63,35 @@ DUE_DDL = """
     call_since timestamptz
 """
 """The same columns for CREATE TABLE. Add an index: `(due_at) WHERE call_state IN ('due', 'claimed', 'unknown')`."""
+
+
+CAUSE_DDL = "ADD COLUMN call_cause jsonb"
+"""The column of `kept_cause` for ALTER TABLE; a row without it was written by an older release."""
+
+
+def kept_cause(cause: Cause) -> dict[str, Any]:
+    """Under which cause a call was made due: kept in its row as `call_cause`, so that its outcome is told under it."""
+    return {
+        "actor": cause.actor,
+        "correlation_id": str(cause.correlation_id),
+        "causation_id": str(cause.causation_id) if cause.causation_id else None,
+        "depth": cause.depth,
+    }
+
+
+def cause_of(row: Row) -> Cause | None:
+    """The cause that a row keeps; None where it keeps none."""
+    if (kept := row.get("call_cause")) is None:
+        return None
+    causation = UUID(kept["causation_id"]) if kept["causation_id"] else None
+    return Cause(kept["actor"], UUID(kept["correlation_id"]), causation, kept["depth"])
+
+
+async def story_of(tx: Transaction, table: str, column: str, about: UUID) -> Cause:
+    """The cause of what another system tells by itself: no fact of ours, in the story of the first call about it."""
+    first = f"SELECT call_cause ->> 'correlation_id' FROM {table} WHERE {column} = $1 ORDER BY id LIMIT 1"  # noqa: S608 - ours
+    story = await tx.sql.fetchval(first, about)
+    return replace(tx.cause, correlation_id=UUID(story)) if story else tx.cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +138,6 @@ class Absent:
 
 
 Answer = Succeeded | Failed | Refused | Unknown | Wait | Absent
-Row = dict[str, Any]
 
 
 def counted(row: Row, answer: Answer) -> tuple[Answer, int]:

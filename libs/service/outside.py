@@ -1,8 +1,8 @@
 """Calls to other people's systems: once each, never inside a transaction, and what is not known is found out.
 
 A row says what is due. A loop claims it, calls with no transaction open, and records the outcome under the row's
-lock if the claim still is its own. A time-out, and a claim whose owner died or overslept, is `unknown`: never
-repeated blindly, settled by a look-up.
+lock if the claim still is its own, as following from what made the call due. A time-out, and a claim whose owner
+died or overslept, is `unknown`: never repeated blindly, settled by a look-up.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from libs.events.transaction import Cause, Transaction, UnitOfWork, new_id
 from libs.events.work import Stuck, WorkCleared, WorkStuck
 from libs.service import telemetry
 from libs.service.due import (
+    CAUSE_DDL,
     DUE_DDL,
     Absent,
     Answer,
@@ -32,12 +33,15 @@ from libs.service.due import (
     Succeeded,
     Unknown,
     Wait,
+    cause_of,
     counted,
     following,
+    kept_cause,
 )
 from libs.service.loops import Loop, Wake
 
 __all__ = [
+    "CAUSE_DDL",
     "DUE_DDL",
     "Absent",
     "Answer",
@@ -50,6 +54,7 @@ __all__ = [
     "Succeeded",
     "Unknown",
     "Wait",
+    "kept_cause",
 ]
 
 log = logging.getLogger(__name__)
@@ -76,7 +81,8 @@ class OutsideCalls:
     `call(row)` and `look_up(row)` run with no transaction open and answer one of `Answer`; what they raise counts as
     Unknown (Wait where the connection was never made). `record(tx, row, answer)` runs in a new transaction under the
     row's lock, after its `call_state` is written, for Succeeded, Failed, Refused and Unknown; `row` is the row as it
-    was locked. Only `Absent` in two look-ups, `grace` apart, closes an unknown call as Failed.
+    was locked, and what it emits follows from whatever made the call due (`kept_cause`). Only `Absent` in two
+    look-ups, `grace` apart, closes an unknown call as Failed.
 
     A table of calls to several others is worked off by one of these for each, with a condition of its own (`only`) and
     a `name` for its loops and measures; none of them waits for another.
@@ -183,7 +189,7 @@ class OutsideCalls:
 
     async def _settle(self, claimed: Row, answer: Answer) -> None:
         """Record the answer if the claim still is ours; somebody else's claim means that it will be looked up."""
-        async with self.uow(self._cause()) as tx:
+        async with self.uow(self._cause(claimed)) as tx:
             if not await self._apply(tx, claimed, answer):
                 log.warning(
                     "overslept: an answer is not recorded", extra={"table": self.table, "row": str(claimed["id"])}
@@ -200,13 +206,14 @@ class OutsideCalls:
 
     async def _expire(self, row_id: UUID) -> None:
         """A claim whose owner died or sleeps: nobody knows whether it called."""
-        async with self.uow(self._cause()) as tx:
+        async with self.uow(self._cause({})) as tx:
             found = await tx.sql.fetchrow(_STILL_OVERSLEPT.format(table=self.table), row_id)
             if found is not None:
+                tx.cause = self._cause(dict(found))
                 await self._apply(tx, dict(found), Unknown("whoever made the call did not come back"))
 
     async def _give_back(self, row: Row) -> None:
-        async with self.uow(self._cause()) as tx:
+        async with self.uow(self._cause(row)) as tx:
             await self._write(tx, row, CallState.DUE, 0.0, "claimed too long ago to call")
 
     async def _write(
@@ -261,8 +268,9 @@ class OutsideCalls:
         for state in (CallState.DUE, CallState.CLAIMED, CallState.UNKNOWN, CallState.REFUSED):
             telemetry.OUTSIDE_ROWS.labels(self.uow.service, self.name, state).set(counts.get(state, 0))
 
-    def _cause(self) -> Cause:
-        return Cause(f"system:{self.uow.service}")
+    def _cause(self, row: Row) -> Cause:
+        """What made the call due; anew where its row does not say."""
+        return cause_of(row) or Cause(f"system:{self.uow.service}")
 
 
 _CLAIM = """

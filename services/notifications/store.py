@@ -10,7 +10,7 @@ from libs.contracts.customers import CustomerChanged
 from libs.contracts.orders import ChannelChanged, OrderFact
 from libs.events.contract import Event
 from libs.events.transaction import Transaction
-from libs.service.due import CallState
+from libs.service.due import CallState, kept_cause
 from services.notifications.domain import Known, OwnText
 
 Row = dict[str, Any]
@@ -35,7 +35,7 @@ async def add_message(tx: Transaction, row: Row) -> Row | None:
 
     It is `failed` at once where it is given as such, or where its recipient has bounced.
     """
-    given = {"call_state": CallState.DUE, "last_error": None} | row
+    given = {"call_state": CallState.DUE, "last_error": None, "call_cause": json.dumps(kept_cause(tx.cause))} | row
     names = list(given)
     places = {name: f"${number}" for number, name in enumerate(names, 1)}
     bounced = f"EXISTS (SELECT FROM bounced_address WHERE address_hash = {places['recipient_hash']})"

@@ -96,8 +96,9 @@ async def returned(
     async with context.uow(Cause("system:payments")) as tx:
         found = await store.id_by_provider(tx, PAYPAL, token) if token else None
         if found is not None:
-            desk = await Desk.at(tx, found)
-            await handlers.look(tx, desk.payment, desk.operations)
+            with tx.acting(await store.story(tx, found)):
+                desk = await Desk.at(tx, found)
+                await handlers.look(tx, desk.payment, desk.operations)
             tx.after_commit(context.wake["payment_call"].set)
     if (place := context.settings.after_payment_url) is not None:
         return Response(status_code=303, headers={"Location": place})

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from libs.contracts.orders import OrderSnapshot
-from libs.events.transaction import Transaction, new_id
+from libs.events.transaction import Cause, Transaction, new_id
+from libs.service.due import kept_cause, story_of
 from services.payments.domain import Kind, Operation, Payment, State, columns
 from services.payments.ledger import Entry
 
@@ -154,8 +155,9 @@ async def add_call(
     """A call that is due; its key is the operation's id, so that one operation never runs under two keys."""
     call = new_id()
     await tx.sql.execute(
-        """INSERT INTO payment_call (id, order_id, payment_id, operation_id, kind, target, key, body, request, due_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10)""",
+        """INSERT INTO payment_call (id, order_id, payment_id, operation_id, kind, target, key, body, request, due_at,
+               call_cause)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10, $11)""",
         call,
         of.order_id,
         of.id,
@@ -166,7 +168,13 @@ async def add_call(
         json.dumps(body or {}),
         request,
         wait,
+        json.dumps(kept_cause(tx.cause)),
     )
+
+
+async def story(tx: Transaction, payment_id: UUID) -> Cause:
+    """The cause of what its provider or its buyer brings by themselves."""
+    return await story_of(tx, "payment_call", "payment_id", payment_id)
 
 
 async def look_is_due(tx: Transaction, payment_id: UUID, request: UUID | None) -> bool:

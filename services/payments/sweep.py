@@ -17,9 +17,10 @@ def looking(context: Context[Settings]) -> Loop:
         async with context.uow(Cause("system:payments")) as tx:
             found = sorted(await store.to_look_at(tx, BATCH))
             for payment_id in found:
-                desk = await Desk.at(tx, payment_id)
-                await handlers.look(tx, desk.payment, desk.operations)
-                await desk.settle()  # plans the next look
+                with tx.acting(await store.story(tx, payment_id)):
+                    desk = await Desk.at(tx, payment_id)
+                    await handlers.look(tx, desk.payment, desk.operations)
+                    await desk.settle()  # plans the next look
         return len(found)
 
     return Loop("payment looks", context.settings.settle_every, round_, Wake())

@@ -1,5 +1,6 @@
 """Every statement about orders, fulfilments, shipments and what is asked of couriers."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,8 @@ import asyncpg
 from libs.contracts.common import Money, Person
 from libs.contracts.orders import DeliveryKind, OrderSnapshot
 from libs.contracts.shipping import ShipmentState
-from libs.events.transaction import Transaction, new_id
+from libs.events.transaction import Cause, Transaction, new_id
+from libs.service.due import kept_cause, story_of
 from services.shipping.couriers.port import Listed
 from services.shipping.domain import Fulfilment
 from services.shipping.shipment import Means, Shipment, Void
@@ -224,9 +226,10 @@ async def ask_courier(
     `label` is its size and format; one that could not be had may be asked for again.
     """
     await tx.sql.execute(
-        """INSERT INTO courier_call (id, order_id, shipment_id, kind, account, reference, awb, size, format)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (reference) DO UPDATE
-           SET call_state = 'due', due_at = now(), asked_at = now(), absent = 0
+        """INSERT INTO courier_call (id, order_id, shipment_id, kind, account, reference, awb, size, format,
+               call_cause)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (reference) DO UPDATE
+           SET call_state = 'due', due_at = now(), asked_at = now(), absent = 0, call_cause = excluded.call_cause
            WHERE courier_call.kind = 'label' AND courier_call.call_state = 'failed'""",
         new_id(),
         order_id,
@@ -236,7 +239,13 @@ async def ask_courier(
         reference,
         awb or each.awb,
         *(label or (None, None)),
+        json.dumps(kept_cause(tx.cause)),
     )
+
+
+async def story(tx: Transaction, shipment_id: UUID) -> Cause:
+    """The cause of what a courier says of a parcel by itself."""
+    return await story_of(tx, "courier_call", "shipment_id", shipment_id)
 
 
 async def poll_from(tx: Transaction, shipment_id: UUID, at: datetime | None) -> None:

@@ -144,10 +144,11 @@ class Inbox:
         news: News = answer.data
         order_id = None
         if news.payment_id is not None:
-            desk = await Desk.at(tx, news.payment_id)
-            order_id = desk.payment.order_id
-            self._learn(desk, news.said, tx.cause.actor)
-            await desk.settle()
+            with tx.acting(await store.story(tx, news.payment_id)):
+                desk = await Desk.at(tx, news.payment_id)
+                order_id = desk.payment.order_id
+                self._learn(desk, news.said, tx.cause.actor)
+                await desk.settle()
         outcome = "done" if news.payment_id is not None else "ignored"
         await deliveries.close(tx, row["id"], outcome, news.note, order_id)
 

@@ -43,7 +43,10 @@ async def take(
 ) -> Fulfilment | None:
     """Take in events of one shipment; None where all of them were known. What follows is told."""
     known = await shipments.locked_order(tx, order_id)
-    return await _learn(tx, known, shipment_id, events, source) if known else None
+    if known is None:
+        return None
+    with tx.acting(await shipments.story(tx, shipment_id)):
+        return await _learn(tx, known, shipment_id, events, source)
 
 
 async def _learn(

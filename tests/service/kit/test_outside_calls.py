@@ -14,8 +14,9 @@ import asyncpg
 import httpx
 import pytest
 
-from libs.events.transaction import Cause, Transaction, UnitOfWork
+from libs.events.transaction import Cause, Transaction, UnitOfWork, new_id
 from libs.service import outside
+from libs.service.due import kept_cause, story_of
 from libs.service.loops import run_loops
 from libs.service.outside import Absent, Answer, CallState, Failed, OutsideCalls, Refused, Row, Succeeded, Unknown, Wait
 from libs.service.testing import until
@@ -113,6 +114,31 @@ async def test_what_is_due_is_called_once_and_recorded(uow: UnitOfWork, other_si
     assert (row["call_state"], row["claim"], row["what"]) == ("succeeded", None, "recorded Succeeded(data=None)")
     assert other_side.called == {errand: 1}
     assert await told(uow) == []
+
+
+async def test_b15_what_an_answer_leads_to_is_told_under_the_cause_that_made_the_call_due(
+    uow: UnitOfWork, other_side: Outside
+) -> None:
+    """Also what is told of a call that stands still; a row of an older release keeps no cause, and tells it anew."""
+    made = Cause("user:ana", new_id(), new_id(), 3)
+    errand, older = Errand(what="fetch", call_cause=kept_cause(made)), Errand(what="fetch")
+    async with uow(CAUSE) as tx:
+        tx.session.add_all([errand, older])
+    other_side.answers = [Refused("no such street"), Refused("no such street")]
+    under: dict[UUID, Cause] = {}
+
+    async def record(tx: Transaction, row: Row, answer: Answer) -> None:
+        under[row["id"]] = tx.cause
+
+    calls = OutsideCalls(uow, "errand", other_side.call, record, other_side.look_up)
+    assert await calls.due_round() == 2
+    assert under[errand.id] == made
+    assert (under[older.id].actor, under[older.id].causation_id, under[older.id].depth) == ("system:sample", None, 0)
+    async with uow(CAUSE) as tx:
+        told = await tx.sql.fetch("SELECT aggregateid, ce_causationid FROM outbox WHERE type = 'work.stuck'")
+        assert dict(told) == {errand.id: made.causation_id, older.id: None}
+        about = (await story_of(tx, "errand", "id", errand.id)).correlation_id
+        assert (about, await story_of(tx, "errand", "id", older.id)) == (made.correlation_id, CAUSE)
 
 
 async def test_what_is_due_later_waits(uow: UnitOfWork, other_side: Outside) -> None:

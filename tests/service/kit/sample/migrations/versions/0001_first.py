@@ -5,7 +5,7 @@ from alembic import op
 from libs.events import schema as kernel
 from libs.service import schema as kit
 from libs.service.migrations import apply
-from libs.service.outside import DUE_DDL
+from libs.service.outside import CAUSE_DDL, DUE_DDL
 
 revision = "0001"
 down_revision = None
@@ -30,6 +30,7 @@ def upgrade() -> None:
             what varchar NOT NULL,
             {DUE_DDL}
         );
+        ALTER TABLE errand {CAUSE_DDL};
         CREATE INDEX errand_due ON errand (due_at) WHERE call_state IN ('due', 'claimed', 'unknown');
         """,
     )
