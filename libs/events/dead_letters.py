@@ -15,6 +15,8 @@ from libs.events.work import Stuck, WorkCleared, WorkStuck
 
 IN_A_ROW = 20
 """So many dead letters of one partition in a row pause it: that is no bad fact, that is a broken consumer."""
+_WHOLE = """SELECT id, fact_sequence, consumer, event_id, topic, partition, "offset", key, value, headers, reason,
+    attempts, at, closed_at, closed_as, closed_by FROM dead_letter"""
 
 
 class LetterClosedError(Exception):
@@ -199,14 +201,14 @@ async def listed(uow: UnitOfWork, *, closed: bool = False, limit: int = 200) -> 
 async def shown(uow: UnitOfWork, letter: UUID) -> dict[str, Any]:
     """One letter, whole."""
     async with uow(Cause(actor="system:cli")) as tx:
-        row = await tx.sql.fetchrow("SELECT * FROM dead_letter WHERE id = $1", letter)
+        row = await tx.sql.fetchrow(f"{_WHOLE} WHERE id = $1", letter)
     if row is None:
         raise UnknownLetterError(str(letter))
     return {**row, "headers": {name: value.decode(errors="replace") for name, value in _headers(row["headers"])}}
 
 
 async def _open(tx: Transaction, letter: UUID) -> Any:
-    row = await tx.sql.fetchrow("SELECT * FROM dead_letter WHERE id = $1 FOR UPDATE", letter)
+    row = await tx.sql.fetchrow(f"{_WHOLE} WHERE id = $1 FOR UPDATE", letter)
     if row is None:
         raise UnknownLetterError(str(letter))
     if row["closed_at"] is not None:

@@ -20,6 +20,7 @@ from libs.events.connection import FEW_ROWS
 from libs.events.transaction import Cause, Transaction, UnitOfWork, new_id
 from libs.events.work import Stuck, WorkCleared, WorkStuck
 from libs.service import telemetry
+from libs.service.columns import columns
 from libs.service.due import (
     CAUSE_DDL,
     DUE_DDL,
@@ -76,7 +77,7 @@ class _Call:
 
 @dataclass
 class OutsideCalls:
-    """Works off one table of calls (see `DueColumns`), in as many processes as you like.
+    """Works off the rows of one table of calls (see `DueColumns`), in as many processes as you like.
 
     `call(row)` and `look_up(row)` run with no transaction open and answer one of `Answer`; what they raise counts as
     Unknown (Wait where the connection was never made). `record(tx, row, answer)` runs in a new transaction under the
@@ -87,12 +88,12 @@ class OutsideCalls:
     A table of calls to several others is worked off by one of these for each, with a condition of its own (`only`) and
     a `name` for its loops and measures; none of them waits for another.
 
-    `needed`: the columns that `record` reads and that may have changed since the claim, `fact_sequence` among them;
-    others it finds as they were claimed. `succeeding`: assignments that go with Succeeded, each after a comma.
+    `needed`: the columns that `record` reads and that may have changed since the claim, `fact_sequence` among them, if
+    not all; others it finds as they were claimed. `succeeding`: assignments that go with Succeeded, each after a comma.
     """
 
     uow: UnitOfWork
-    table: str
+    rows: type[DueColumns]
     call: Callable[[Row], Awaitable[Answer]]
     record: Callable[[Transaction, Row, Answer], Awaitable[None]]
     look_up: Callable[[Row], Awaitable[Answer]]
@@ -105,14 +106,16 @@ class OutsideCalls:
     every: timedelta = timedelta(seconds=1)
     only: str = "true"
     name: str = ""
-    needed: str = "{table}.*"
+    needed: str = ""
     succeeding: str = ""
     wake: Wake = field(default_factory=Wake)
+    table: str = field(init=False)
     _measured: float = field(init=False, default=float("-inf"))
 
     def __post_init__(self) -> None:
+        self.table = str(self.rows.__tablename__)
         self.name = self.name or self.table
-        self.needed = self.needed.format(table=self.table)
+        self._columns = columns(self.rows, self.table)
         self._aggregate = type("Call", (_Call,), {"__tablename__": self.table, "noun": self.noun or self.table})
         self._slots = asyncio.Semaphore(self.concurrency)
 
@@ -129,7 +132,7 @@ class OutsideCalls:
 
     async def sweep_round(self) -> int:
         """Turn overslept claims, of look-ups too, into unknown ones, and look up a batch; how many rows that were."""
-        overslept = await self.uow.fetch(_OVERSLEPT.format(table=self.table, only=self.only), self.batch)
+        overslept = await self.uow.fetch(self._said(_OVERSLEPT), self.batch)
         for row in overslept:
             await self._expire(row["id"])
         found = await self._round(_CLAIM_UNKNOWN, self._look)
@@ -138,7 +141,7 @@ class OutsideCalls:
 
     async def again(self, tx: Transaction, row_id: UUID) -> bool:
         """A person has mended what was refused: the call is due again. False when the row is not refused."""
-        row = await tx.sql.fetchrow(f"SELECT * FROM {self.table} WHERE id = $1 FOR UPDATE", row_id)  # noqa: S608 - ours
+        row = await tx.sql.fetchrow(self._said(_LOCKED), row_id)
         if row is None or row["call_state"] != CallState.REFUSED:
             return False
         await self._write(tx, dict(row), CallState.DUE, 0.0, None)
@@ -147,7 +150,7 @@ class OutsideCalls:
 
     async def _round(self, claim: str, work: Callable[[Row, float], Awaitable[None]]) -> int:
         began = time.monotonic()  # before the database's clock starts the lease
-        rows = await self.uow.fetch(claim.format(table=self.table, only=self.only), new_id(), self.lease, self.batch)
+        rows = await self.uow.fetch(self._said(claim), new_id(), self.lease, self.batch)
         async with asyncio.TaskGroup() as group:
             for row in rows:
                 group.create_task(self._one(work, dict(row), began + self.lease.total_seconds() * 0.9))
@@ -207,7 +210,7 @@ class OutsideCalls:
     async def _expire(self, row_id: UUID) -> None:
         """A claim whose owner died or sleeps: nobody knows whether it called."""
         async with self.uow(self._cause({})) as tx:
-            found = await tx.sql.fetchrow(_STILL_OVERSLEPT.format(table=self.table), row_id)
+            found = await tx.sql.fetchrow(self._said(_STILL_OVERSLEPT), row_id)
             if found is not None:
                 tx.cause = self._cause(dict(found))
                 await self._apply(tx, dict(found), Unknown("whoever made the call did not come back"))
@@ -234,7 +237,7 @@ class OutsideCalls:
         kind = STUCK.get(state)
         known = STUCK.get(CallState(row["call_state"])) if row["call_since"] else None
         written = await tx.sql.fetchrow(
-            _WRITE.format(table=self.table, also=also, needed=self.needed),
+            self._said(_WRITE, also=also, needed=self.needed or self._columns),
             row["id"],
             state,
             timedelta(seconds=wait),
@@ -262,11 +265,13 @@ class OutsideCalls:
         if time.monotonic() - self._measured < MEASURE_EVERY:
             return
         self._measured = time.monotonic()
-        counts = {
-            row["call_state"]: row["n"] for row in await self.uow.fetch(_COUNT.format(table=self.table, only=self.only))
-        }
+        counts = {row["call_state"]: row["n"] for row in await self.uow.fetch(self._said(_COUNT))}
         for state in (CallState.DUE, CallState.CLAIMED, CallState.UNKNOWN, CallState.REFUSED):
             telemetry.OUTSIDE_ROWS.labels(self.uow.service, self.name, state).set(counts.get(state, 0))
+
+    def _said(self, statement: str, **more: str) -> str:
+        """A statement about this table."""
+        return statement.format(table=self.table, only=self.only, columns=self._columns, **more)
 
     def _cause(self, row: Row) -> Cause:
         """What made the call due; anew where its row does not say."""
@@ -277,14 +282,15 @@ _CLAIM = """
 WITH picked AS MATERIALIZED (
     SELECT id FROM {{table}} WHERE {{only}} AND {which} ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
 )
-UPDATE {{table}} t SET {state} claim = $1, claimed_until = clock_timestamp() + $2, attempts = attempts + 1
-FROM picked WHERE t.id = picked.id RETURNING t.*
+UPDATE {{table}} SET {state} claim = $1, claimed_until = clock_timestamp() + $2, attempts = attempts + 1
+FROM picked WHERE {{table}}.id = picked.id RETURNING {{columns}}
 """
 _CLAIM_DUE = _CLAIM.format(which="call_state = 'due' AND due_at <= now()", state="call_state = 'claimed',")
 _CLAIM_UNKNOWN = _CLAIM.format(which="call_state = 'unknown' AND due_at <= now() AND claim IS NULL", state="")
 _EXPIRED = "call_state IN ('claimed', 'unknown') AND claimed_until < now()"
 _OVERSLEPT = f"SELECT id FROM {{table}} WHERE {{only}} AND {_EXPIRED} LIMIT $1"  # noqa: S608 - constants
-_STILL_OVERSLEPT = f"SELECT * FROM {{table}} WHERE id = $1 AND {_EXPIRED} FOR UPDATE"  # noqa: S608 - constants
+_LOCKED = "SELECT {columns} FROM {table} WHERE id = $1 FOR UPDATE"
+_STILL_OVERSLEPT = f"SELECT {{columns}} FROM {{table}} WHERE id = $1 AND {_EXPIRED} FOR UPDATE"  # noqa: S608 - constants
 _WRITE = f"""
 UPDATE {{table}} SET call_state = $2, due_at = now() + $3, last_error = $4, absent = $5,
     claim = NULL, claimed_until = NULL, call_since = CASE WHEN $6 THEN coalesce(call_since, now()) END {{also}}

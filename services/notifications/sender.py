@@ -24,6 +24,7 @@ from services.notifications.connections import Lines
 from services.notifications.domain import MAIL, hash_of
 from services.notifications.mail import host_of, mail_of
 from services.notifications.settings import Settings
+from services.notifications.tables import Message
 
 log = logging.getLogger(__name__)
 MAILS = Counter("comanda_mails_total", "What became of mails handed to the mail server.", ["kind", "outcome"])
@@ -43,7 +44,7 @@ class Sender:
         self._lines = Lines(self._client)
         self.calls = OutsideCalls(
             uow,
-            "message",
+            Message,
             only="by = 'mail'",
             call=self.send,
             record=self.record,

@@ -10,14 +10,20 @@ from libs.contracts.customers import CustomerChanged
 from libs.contracts.orders import ChannelChanged, OrderFact
 from libs.events.contract import Event
 from libs.events.transaction import Transaction
+from libs.service.columns import columns
 from libs.service.due import CallState, kept_cause
 from services.notifications.domain import Known, OwnText
+from services.notifications.tables import KnownOrder, Message
 
 Row = dict[str, Any]
 BOUNCED = "bounced"
 """Why nothing is sent to an address that was refused for good before."""
 _SHOWN = """id, version, order_id, kind, by, recipient, recipient_hash, language, subject, call_state, due_at, attempts,
     last_error, doubts, parts, resend_of, resent_by, cause, created_at, sent_at, bounced_at"""
+
+
+_WHOLE = columns(Message)
+_ORDER = columns(KnownOrder)
 
 
 class MessageRow:
@@ -75,7 +81,7 @@ async def changed(tx: Transaction, message_id: UUID, *, doubts: int = 0) -> int:
 
 async def locked(tx: Transaction, message_id: UUID) -> Row | None:
     """A message, locked."""
-    found = await tx.sql.fetchrow("SELECT * FROM message WHERE id = $1 FOR UPDATE", message_id)
+    found = await tx.sql.fetchrow(f"SELECT {_WHOLE} FROM message WHERE id = $1 FOR UPDATE", message_id)  # noqa: S608 - columns
     return dict(found) if found else None
 
 
@@ -226,10 +232,10 @@ async def learn_order(
 
 async def order(tx: Transaction, order_id: UUID) -> Row | None:
     """An order as it is known; None when nobody has told of it, its row then made and locked, as for a channel."""
-    found = await tx.sql.fetchrow("SELECT * FROM known_order WHERE id = $1 AND version > 0", order_id)
+    found = await tx.sql.fetchrow(f"SELECT {_ORDER} FROM known_order WHERE id = $1 AND version > 0", order_id)  # noqa: S608 - columns
     if found is None:
         await tx.sql.execute("INSERT INTO known_order (id, version) VALUES ($1, 0) ON CONFLICT DO NOTHING", order_id)
-        found = await tx.sql.fetchrow("SELECT * FROM known_order WHERE id = $1 FOR UPDATE", order_id)
+        found = await tx.sql.fetchrow(f"SELECT {_ORDER} FROM known_order WHERE id = $1 FOR UPDATE", order_id)  # noqa: S608 - columns
     return dict(found) if found and found["version"] > 0 else None
 
 

@@ -14,6 +14,7 @@ from services.notifications.gateways.generic import Generic
 from services.notifications.gateways.port import Gateway, Sms
 from services.notifications.gateways.twilio import Twilio
 from services.notifications.settings import Settings
+from services.notifications.tables import Message
 
 SENT = Counter("comanda_sms_total", "What became of SMS handed to the gateway.", ["kind", "outcome"])
 NO_GATEWAY = "no gateway is set: NOTIFICATIONS_SMS"
@@ -39,7 +40,7 @@ class Texter:
         self.gateway = gateway_of(settings, http)
         self.calls = OutsideCalls(
             uow,
-            "message",
+            Message,
             only="by = 'sms'",
             name="sms",
             call=self.send,

@@ -13,6 +13,7 @@ from services.payments.facts import Movement, ProviderOrder, Stage, learn_moveme
 from services.payments.handlers import Desk
 from services.payments.providers.paypal import PayPal
 from services.payments.settings import Settings
+from services.payments.tables import CallRow
 from services.payments.unannounced import store as unannounced
 
 APPROVAL_LASTS = timedelta(hours=3)
@@ -28,7 +29,7 @@ def provider_calls(context: Context[Settings], paypal: PayPal) -> OutsideCalls:
     settings = context.settings
     return OutsideCalls(
         context.uow,
-        table="payment_call",
+        rows=CallRow,
         call=_unless_paid_already(context, paypal),
         look_up=paypal.look_up,
         record=Recorder(settings.paypal_merchant_id).record,

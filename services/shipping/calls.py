@@ -19,6 +19,7 @@ from services.shipping.labels import store as labels
 from services.shipping.sealing import SealBrokenError
 from services.shipping.settings import Settings
 from services.shipping.shipment import Void
+from services.shipping.tables import CourierCall
 from services.shipping.unannounced import store as unannounced
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class CourierCalls:
         self._uow, self._couriers = uow, couriers
         self.outside = OutsideCalls(
             uow,
-            "courier_call",
+            CourierCall,
             call=self.call,
             record=self.record,
             look_up=self.look_up,

@@ -13,10 +13,12 @@ from libs.contracts.common import Money, Person
 from libs.contracts.orders import DeliveryKind, OrderSnapshot
 from libs.contracts.shipping import ShipmentState
 from libs.events.transaction import Cause, Transaction, new_id
+from libs.service.columns import columns
 from libs.service.due import kept_cause, story_of
 from services.shipping.couriers.port import Listed
 from services.shipping.domain import Fulfilment
 from services.shipping.shipment import Means, Shipment, Void
+from services.shipping.tables import ShipmentRow
 
 Row = Mapping[str, Any]
 _ORDER = "SELECT snapshot::text, person::text FROM known_order WHERE order_id = $1"
@@ -258,8 +260,9 @@ async def page(
 ) -> tuple[Sequence[asyncpg.Record], Sequence[asyncpg.Record]]:
     """Shipments, newest first, with their lines."""
     rows = await tx.sql.fetch(
-        """SELECT * FROM shipment WHERE ($1::uuid IS NULL OR order_id = $1) AND ($2::text IS NULL OR state = $2)
-           AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $4""",
+        f"""SELECT {columns(ShipmentRow)} FROM shipment
+           WHERE ($1::uuid IS NULL OR order_id = $1) AND ($2::text IS NULL OR state = $2)
+           AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $4""",  # noqa: S608 - columns
         order_id,
         state,
         after,

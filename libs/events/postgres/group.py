@@ -107,7 +107,9 @@ class Membership:
                 return None
             counts = await connection.fetch("SELECT name, partitions FROM bus_topic WHERE name = ANY($1)", self.topics)
             mine = share(self.member, topics_of, list(topics_of), {row["name"]: row["partitions"] for row in counts})
-            read = await connection.fetch("SELECT * FROM bus_offset WHERE group_name = $1", self.group)
+            read = await connection.fetch(
+                "SELECT topic, partition, next FROM bus_offset WHERE group_name = $1", self.group
+            )
         committed = {TopicPartition(row["topic"], row["partition"]): int(row["next"]) for row in read}
         return {place: committed.get(place, 0) for place in mine}
 

@@ -5,20 +5,23 @@ from typing import Any
 from uuid import UUID
 
 from libs.events.transaction import Transaction
+from libs.service.columns import columns
 from services.notifications.bounces.domain import BounceKind
+from services.notifications.tables import BouncedAddress
 
 Row = dict[str, Any]
+_ADDRESS = columns(BouncedAddress)
 
 
 async def note(tx: Transaction, address_hash: str, kind: BounceKind, reason: str, reported_by: str) -> Row:
     """Send nothing there any more; the first report stands."""
     row = await tx.sql.fetchrow(
-        """WITH added AS (
+        f"""WITH added AS (
                INSERT INTO bounced_address (address_hash, kind, reason, reported_by) VALUES ($1, $2, $3, $4)
-               ON CONFLICT (address_hash) DO NOTHING RETURNING *
+               ON CONFLICT (address_hash) DO NOTHING RETURNING {_ADDRESS}
            )
-           SELECT * FROM added
-           UNION ALL SELECT * FROM bounced_address WHERE address_hash = $1 LIMIT 1""",
+           SELECT {_ADDRESS} FROM added
+           UNION ALL SELECT {_ADDRESS} FROM bounced_address WHERE address_hash = $1 LIMIT 1""",  # noqa: S608 - columns
         address_hash,
         kind,
         reason,
@@ -51,9 +54,9 @@ async def page(tx: Transaction, place: tuple[datetime, str] | None, limit: int) 
     """Addresses that bounced, newest first."""
     at, address_hash = place or (None, None)
     rows = await tx.sql.fetch(
-        """SELECT * FROM bounced_address
+        f"""SELECT {_ADDRESS} FROM bounced_address
            WHERE $1::timestamptz IS NULL OR (bounced_at, address_hash) < ($1, $2::text)
-           ORDER BY bounced_at DESC, address_hash DESC LIMIT $3""",
+           ORDER BY bounced_at DESC, address_hash DESC LIMIT $3""",  # noqa: S608 - columns
         at,
         address_hash,
         limit,

@@ -4,8 +4,11 @@ import json
 from typing import Any
 
 from libs.events.transaction import Transaction
+from libs.service.columns import columns
+from services.notifications.tables import MessageTemplate
 
 Row = dict[str, Any]
+_TEMPLATE = columns(MessageTemplate)
 
 
 async def settings(tx: Transaction, *, lock: bool = False) -> Row:
@@ -34,7 +37,8 @@ async def set_settings(tx: Transaction, given: Row) -> Row:
 async def template(tx: Transaction, kind: str, language: str, *, lock: bool = False) -> Row | None:
     """The shop's own text of a kind in a language."""
     row = await tx.sql.fetchrow(
-        f"SELECT * FROM message_template WHERE kind = $1 AND language = $2 {'FOR UPDATE' if lock else ''}",  # noqa: S608
+        f"""SELECT {_TEMPLATE} FROM message_template WHERE kind = $1 AND language = $2
+            {"FOR UPDATE" if lock else ""}""",  # noqa: S608 - columns
         kind,
         language,
     )
@@ -43,18 +47,18 @@ async def template(tx: Transaction, kind: str, language: str, *, lock: bool = Fa
 
 async def templates(tx: Transaction) -> dict[tuple[str, str], Row]:
     """Every one of them; there are at most a few dozen."""
-    rows = await tx.sql.fetch("SELECT * FROM message_template")
+    rows = await tx.sql.fetch(f"SELECT {_TEMPLATE} FROM message_template")  # noqa: S608 - columns
     return {(row["kind"], row["language"]): dict(row) for row in rows}
 
 
 async def set_template(tx: Transaction, kind: str, language: str, given: Row) -> Row:
     """Say it so from now on."""
     row = await tx.sql.fetchrow(
-        """INSERT INTO message_template AS t (kind, language, subject, text, sms, changed_by)
+        f"""INSERT INTO message_template AS t (kind, language, subject, text, sms, changed_by)
            VALUES ($1, $2, $3, $4, $5, $6)
            ON CONFLICT (kind, language) DO UPDATE SET subject = excluded.subject, text = excluded.text,
                sms = excluded.sms, changed_by = excluded.changed_by, changed_at = now(), version = t.version + 1
-           RETURNING *""",
+           RETURNING {_TEMPLATE}""",  # noqa: S608 - columns
         kind,
         language,
         given["subject"],

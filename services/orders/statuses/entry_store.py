@@ -7,8 +7,10 @@ from uuid import UUID
 
 from libs.contracts.statuses import StatusTrack
 from libs.events.transaction import Transaction
+from libs.service.columns import columns
 from services.orders.statuses.domain import Mode, Transitions
 from services.orders.statuses.entries import Around, Entry
+from services.orders.statuses.tables import StatusRow
 
 _AROUND = """
 SELECT (SELECT mode FROM status_settings) AS mode,
@@ -43,14 +45,15 @@ ORDER BY order_id, track, number DESC
 ON CONFLICT (order_id, track)
 DO UPDATE SET status_id = excluded.status_id, entry_id = excluded.entry_id, since = excluded.since
 """  # noqa: S608 - constants
-_ENTRIES = """
+_ENTRIES = f"""
 SELECT e.id AS entry_id, e.order_id, e.number, e.track AS entry_track, e.previous, e.applied_at, e.applied_by,
        e.rule_id, e.fact_id, e.comment, e.actions, e.published, st.entry_id IS NOT NULL AS stands,
-       (SELECT name FROM status_rule r WHERE r.id = e.rule_id) AS rule, s.*
+       (SELECT name FROM status_rule r WHERE r.id = e.rule_id) AS rule,
+       {columns(StatusRow, "s")}
 FROM status_entry e JOIN status s ON s.id = e.status_id LEFT JOIN order_status st ON st.entry_id = e.id
     AND st.order_id = e.order_id
 WHERE e.order_id = $1
-"""
+"""  # noqa: S608 - columns
 
 
 async def around(tx: Transaction, order_ids: Collection[UUID]) -> Around:

@@ -6,23 +6,27 @@ from typing import Any
 from uuid import UUID
 
 from libs.events.transaction import Transaction
+from libs.service.columns import columns
 from services.orders.lifecycle.change import Told
 from services.orders.statuses.rules import Condition, Op, Rule
 from services.orders.statuses.store import from_row
+from services.orders.statuses.tables import StatusRow
 
-_RULES = """
-SELECT r.id AS rule_id, r.version AS rule_version, r.name, r.topic, r.conditions, r.active, r.position AS place, s.*
+_WHOLE = f"""r.id AS rule_id, r.version AS rule_version, r.name, r.topic, r.conditions, r.active, r.position AS place,
+       {columns(StatusRow, "s")}"""
+_RULES = f"""
+SELECT {_WHOLE}
 FROM status_rule r JOIN status s ON s.id = r.status_id
-"""
-_WAITING = """
-SELECT r.id AS rule_id, r.version AS rule_version, r.name, r.topic, r.conditions, r.active, r.position AS place, s.*,
+"""  # noqa: S608 - columns
+_WAITING = f"""
+SELECT {_WHOLE},
        ARRAY(SELECT fact_id FROM status_entry e WHERE e.fact_id = ANY($2::uuid[]) AND e.rule_id = r.id
              UNION ALL
              SELECT fact_id FROM status_refusal f WHERE f.fact_id = ANY($2::uuid[]) AND f.rule_id = r.id) AS done
 FROM status_rule r JOIN status s ON s.id = r.status_id
 WHERE r.active AND r.topic = ANY($1::text[]) AND (SELECT mode FROM status_settings) <> 'off'
 ORDER BY r.position, r.id
-"""
+"""  # noqa: S608 - columns
 
 
 def _rule(row: Any) -> Rule:

@@ -5,10 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from libs.events.transaction import Transaction, new_id
+from libs.service.columns import columns
 from services.payments.domain import PAYPAL
 from services.payments.providers.paypal_reports import Listed
+from services.payments.tables import UnannouncedRow
 
 Row = Mapping[str, Any]
+_WHOLE = columns(UnannouncedRow)
 
 
 async def unknown(tx: Transaction, listed: Sequence[Listed]) -> list[Listed]:
@@ -58,8 +61,8 @@ async def add(tx: Transaction, listed: Listed) -> bool:
 async def page(tx: Transaction, after: UUID | None, limit: int, *, closed: bool) -> list[Row]:
     """What is open, or all of it, oldest first."""
     rows: list[Row] = await tx.sql.fetch(
-        """SELECT * FROM unannounced WHERE ($1::uuid IS NULL OR id > $1) AND ($2 OR closed_at IS NULL)
-           ORDER BY id LIMIT $3""",
+        f"""SELECT {_WHOLE} FROM unannounced WHERE ($1::uuid IS NULL OR id > $1) AND ($2 OR closed_at IS NULL)
+           ORDER BY id LIMIT $3""",  # noqa: S608 - columns
         after,
         closed,
         limit,
@@ -76,7 +79,7 @@ async def close(tx: Transaction, row_id: UUID, by: str, note: str) -> Row | None
         by,
         note,
     )
-    row: Row | None = await tx.sql.fetchrow("SELECT * FROM unannounced WHERE id = $1", row_id)
+    row: Row | None = await tx.sql.fetchrow(f"SELECT {_WHOLE} FROM unannounced WHERE id = $1", row_id)  # noqa: S608 - columns
     return row
 
 

@@ -16,6 +16,7 @@ from services.payments.facts import DisputeNews, Movement, ProviderOrder, learn_
 from services.payments.handlers import Desk
 from services.payments.providers.paypal import PayPal, Unreadable
 from services.payments.settings import Settings
+from services.payments.tables import WebhookRow
 from services.payments.webhooks import store as deliveries
 from services.payments.webhooks.events import About, Subject, subject_of
 
@@ -38,7 +39,7 @@ def webhook_inbox(context: Context[Settings], paypal: PayPal) -> OutsideCalls:
     inbox = Inbox(context, paypal)
     return OutsideCalls(
         context.uow,
-        table="webhook_inbox",
+        rows=WebhookRow,
         call=inbox.read_again,
         look_up=inbox.read_again,
         record=inbox.record,

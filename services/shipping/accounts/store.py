@@ -8,12 +8,16 @@ from uuid import UUID
 import asyncpg
 
 from libs.events.transaction import Transaction
+from libs.service.columns import columns
+from services.shipping.tables import CourierAccountRow
+
+_WHOLE = columns(CourierAccountRow)
 
 
 async def by_code(tx: Transaction, code: str, *, lock: bool = False) -> asyncpg.Record | None:
     """An account's row."""
     return await tx.sql.fetchrow(
-        f"SELECT * FROM courier_account WHERE code = $1{' FOR UPDATE' if lock else ''}",  # noqa: S608 - a constant
+        f"SELECT {_WHOLE} FROM courier_account WHERE code = $1{' FOR UPDATE' if lock else ''}",  # noqa: S608 - columns
         code,
     )
 
@@ -21,7 +25,9 @@ async def by_code(tx: Transaction, code: str, *, lock: bool = False) -> asyncpg.
 async def page(tx: Transaction, after: str | None, limit: int) -> Sequence[asyncpg.Record]:
     """Accounts by code."""
     return await tx.sql.fetch(  # type: ignore[no-any-return]
-        "SELECT * FROM courier_account WHERE $1::text IS NULL OR code > $1 ORDER BY code LIMIT $2", after, limit
+        f"SELECT {_WHOLE} FROM courier_account WHERE $1::text IS NULL OR code > $1 ORDER BY code LIMIT $2",  # noqa: S608
+        after,
+        limit,
     )
 
 
@@ -49,8 +55,8 @@ async def update(
 ) -> asyncpg.Record:
     """Write an account; credentials that are not given stay."""
     row = await tx.sql.fetchrow(
-        """UPDATE courier_account SET version = version + 1, active = $2, sender = $3, options = $4, tracking_link = $5,
-               credentials = coalesce($6, credentials) WHERE code = $1 RETURNING *""",
+        f"""UPDATE courier_account SET version = version + 1, active = $2, sender = $3, options = $4,
+               tracking_link = $5, credentials = coalesce($6, credentials) WHERE code = $1 RETURNING {_WHOLE}""",  # noqa: S608 - columns
         code,
         active,
         json.dumps(sender),

@@ -8,11 +8,13 @@ from uuid import UUID
 import asyncpg
 
 from libs.events.transaction import Transaction
+from libs.service.columns import columns
+from services.shipping.tables import DeliveryMethodRow
 
-_WITH_COURIER = """
-    SELECT m.*, coalesce(a.courier, '') AS courier
+_WITH_COURIER = f"""
+    SELECT {columns(DeliveryMethodRow, "m")}, coalesce(a.courier, '') AS courier
     FROM delivery_method m LEFT JOIN courier_account a ON a.code = m.account
-"""
+"""  # noqa: S608 - columns
 
 
 async def by_code(tx: Transaction, code: str) -> asyncpg.Record | None:

@@ -7,6 +7,8 @@ from uuid import UUID
 import asyncpg
 
 from libs.events.transaction import Transaction, new_id
+from libs.service.columns import columns
+from services.shipping.tables import CallbackRow
 from services.shipping.tracking.domain import Seen, Status
 
 
@@ -109,8 +111,9 @@ async def keep_callback(tx: Transaction, account: str, raw: bytes) -> UUID | Non
 async def next_callback(tx: Transaction) -> asyncpg.Record | None:
     """A callback that is due, locked."""
     return await tx.sql.fetchrow(
-        """SELECT * FROM callback WHERE state = 'due' AND due_at <= now() ORDER BY due_at LIMIT 1
-           FOR UPDATE SKIP LOCKED"""
+        f"""SELECT {columns(CallbackRow)} FROM callback
+           WHERE state = 'due' AND due_at <= now() ORDER BY due_at LIMIT 1
+           FOR UPDATE SKIP LOCKED"""  # noqa: S608 - columns
     )
 
 

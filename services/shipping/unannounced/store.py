@@ -5,9 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from libs.events.transaction import Transaction, new_id
+from libs.service.columns import columns
 from services.shipping.couriers.port import Listed
+from services.shipping.tables import UnannouncedRow
 
 Row = Mapping[str, Any]
+_WHOLE = columns(UnannouncedRow)
 
 
 async def add(tx: Transaction, account: str, listed: Sequence[Listed]) -> int:
@@ -33,8 +36,8 @@ async def add(tx: Transaction, account: str, listed: Sequence[Listed]) -> int:
 async def page(tx: Transaction, after: UUID | None, limit: int, *, closed: bool) -> list[Row]:
     """What is open, or all of it, oldest first."""
     rows: list[Row] = await tx.sql.fetch(
-        """SELECT * FROM unannounced WHERE ($1::uuid IS NULL OR id > $1) AND ($2 OR closed_at IS NULL)
-           ORDER BY id LIMIT $3""",
+        f"""SELECT {_WHOLE} FROM unannounced WHERE ($1::uuid IS NULL OR id > $1) AND ($2 OR closed_at IS NULL)
+           ORDER BY id LIMIT $3""",  # noqa: S608 - columns
         after,
         closed,
         limit,
@@ -44,15 +47,15 @@ async def page(tx: Transaction, after: UUID | None, limit: int, *, closed: bool)
 
 async def locked(tx: Transaction, row_id: UUID) -> Row | None:
     """One of them, locked until the commit."""
-    row: Row | None = await tx.sql.fetchrow("SELECT * FROM unannounced WHERE id = $1 FOR UPDATE", row_id)
+    row: Row | None = await tx.sql.fetchrow(f"SELECT {_WHOLE} FROM unannounced WHERE id = $1 FOR UPDATE", row_id)  # noqa: S608
     return row
 
 
 async def close(tx: Transaction, row_id: UUID, how: str, by: str, note: str | None) -> Row:
     """A person has dealt with it; as it is now."""
     row = await tx.sql.fetchrow(
-        """UPDATE unannounced SET closed_at = now(), closed_as = $2, closed_by = $3, note = $4, version = version + 1
-           WHERE id = $1 RETURNING *""",
+        f"""UPDATE unannounced SET closed_at = now(), closed_as = $2, closed_by = $3, note = $4, version = version + 1
+           WHERE id = $1 RETURNING {_WHOLE}""",  # noqa: S608 - columns
         row_id,
         how,
         by,

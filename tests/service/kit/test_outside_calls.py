@@ -73,7 +73,7 @@ def other_side() -> Outside:
 
 def calls_of(uow: UnitOfWork, other_side: Outside, **options: Any) -> OutsideCalls:
     given: dict[str, Any] = {"look_up_after": SOON, "grace": SOON, "lease": timedelta(seconds=5)} | options
-    return OutsideCalls(uow, "errand", other_side.call, other_side.record, other_side.look_up, noun="errand", **given)
+    return OutsideCalls(uow, Errand, other_side.call, other_side.record, other_side.look_up, noun="errand", **given)
 
 
 async def given_errands(uow: UnitOfWork, number: int = 1) -> list[UUID]:
@@ -130,7 +130,7 @@ async def test_b15_what_an_answer_leads_to_is_told_under_the_cause_that_made_the
     async def record(tx: Transaction, row: Row, answer: Answer) -> None:
         under[row["id"]] = tx.cause
 
-    calls = OutsideCalls(uow, "errand", other_side.call, record, other_side.look_up)
+    calls = OutsideCalls(uow, Errand, other_side.call, record, other_side.look_up)
     assert await calls.due_round() == 2
     assert under[errand.id] == made
     assert (under[older.id].actor, under[older.id].causation_id, under[older.id].depth) == ("system:sample", None, 0)
@@ -415,3 +415,26 @@ async def test_calls_to_two_others_in_one_table_are_worked_off_apart(uow: UnitOf
     await calls.sweep_round()
     assert (await row_of(uow, other))["call_state"] == CallState.CLAIMED
     assert other_side.called == {mine: 1}
+
+
+async def test_a_migration_that_adds_a_column_while_calls_are_under_way_costs_none_of_their_outcomes(
+    uow: UnitOfWork, other_side: Outside, sample_url: str
+) -> None:
+    """A statement that gave back `*` would fail once on every connection, and its transaction with it."""
+    calls = calls_of(uow, other_side)
+    await given_errands(uow, 8)
+    assert await calls.due_round() == 8
+    errands = await given_errands(uow, 8)
+    other_side.answers = [Unknown("late")] * 8
+
+    async def migrated(_: Row) -> None:
+        link = await asyncpg.connect(sample_url)
+        await link.execute("ALTER TABLE errand ADD COLUMN IF NOT EXISTS tomorrow text")
+        await link.close()
+
+    other_side.on_call = migrated
+    assert await calls.due_round() == 8
+    assert {(await row_of(uow, errand))["call_state"] for errand in errands} == {"unknown"}
+    for errand in errands:
+        await swept(uow, calls, errand, CallState.SUCCEEDED)
+    assert set(other_side.looked) == set(errands)

@@ -26,7 +26,7 @@ class Sweepers:
         self.url = url
         self.asked: Counter[UUID] = Counter()
         self.each = [
-            OutsideCalls(uow, "errand", self._ask, self._record, self._ask, lease=timedelta(seconds=60), batch=20)
+            OutsideCalls(uow, Errand, self._ask, self._record, self._ask, lease=timedelta(seconds=60), batch=20)
             for _ in range(SWEEPERS)
         ]
         self.uow = uow
