@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
@@ -10,9 +11,10 @@ from sqlalchemy import text
 
 from libs.events.outbox import FactTooLargeError, UnknownAggregateError
 from libs.events.transaction import Cause, UnitOfWork
-from tests.service.events.kernel import Counted, Counter, count, opened
+from tests.service.events.kernel import Counted, Counter, count, opened, until
 
 CAUSE = Cause(actor="user:ana")
+WAITING = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 async def outbox(uow: UnitOfWork) -> list[asyncpg.Record]:
@@ -117,8 +119,7 @@ async def test_a_place_in_the_outbox_is_drawn_after_the_lock(uow: UnitOfWork) ->
                 await tx.emit(counter, late)  # waits inside its one statement
 
         waiting = asyncio.create_task(second())
-        while not await first.sql.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            await asyncio.sleep(0.01)
+        await until(lambda: uow.fetch(WAITING))  # of its own: a transaction sees the activity of one moment
         await first.emit(counter, Counted(counter=counter.id, value=1))
     await waiting
     assert [json.loads(row["payload"])["value"] for row in await outbox(uow)] == [1, 2]
@@ -155,12 +156,22 @@ async def test_connections_that_the_server_closed_are_replaced_before_anything_i
     """As after a restart of PostgreSQL: nobody has to fail once for each connection of the pool."""
     await asyncio.gather(*(_slow(uow) for _ in range(4)))
     async with uow(CAUSE) as tx:
-        await tx.sql.execute(
-            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        ended = await tx.sql.fetch(
+            """SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
                WHERE datname = current_database() AND pid <> pg_backend_pid()"""
         )
-    await asyncio.sleep(0.1)  # the news arrive
+    await until(lambda: _gone([row["pid"] for row in ended]))
+    await asyncio.sleep(0.02)  # a round of the loop, in which the news arrive: all of them are there
     await asyncio.gather(*(_slow(uow) for _ in range(4)))
+
+
+async def _gone(processes: list[int]) -> bool:
+    """Whether these processes of the server have ended, and their sockets with them."""
+    return not any(_lives(process) for process in processes)
+
+
+def _lives(process: int) -> bool:
+    return Path(f"/proc/{process}").exists()
 
 
 async def _slow(uow: UnitOfWork) -> None:

@@ -13,9 +13,12 @@ import httpx
 import pytest
 
 from deploy.child import free_port
-from libs.service.testing import credentials, until
+from libs.service.testing import PATIENCE, credentials, until
 from tests.databases import Databases
 from tests.service.kit.conftest import make_topics
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+"""How many of this test's sessions wait for a lock: other tests' databases are on the same server."""
 
 
 def environment(database_url: str, bus_url: str, port: int, **other: str) -> dict[str, str]:
@@ -48,7 +51,8 @@ async def served(
     port = free_port()
     process = await start(part, environment(database_url, bus_url, port))
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=credentials("manager")) as client:
+        base = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=base, headers=credentials("manager"), timeout=PATIENCE) as client:
 
             async def ready() -> bool:
                 try:
@@ -102,8 +106,8 @@ async def test_a_request_in_hand_is_answered_before_the_process_stops(sample_url
         lock = database.transaction()
         await lock.start()
         await database.execute("LOCK TABLE mug")
-        call = asyncio.create_task(client.post("/v1/mugs", json={"name": "blue"}, timeout=30))
-        await until(lambda: database.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+        call = asyncio.create_task(client.post("/v1/mugs", json={"name": "blue"}))
+        await until(lambda: database.fetchval(WAITING))
         process.send_signal(signal.SIGTERM)
         await until(lambda: _refuses(client))
         assert process.returncode is None

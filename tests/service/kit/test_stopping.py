@@ -21,7 +21,7 @@ from libs.service.outside import Row
 from libs.service.testing import PATIENCE, running, until
 from tests.service.kit.sample.service import sample
 from tests.service.kit.test_outside_calls import Outside, calls_of, given_errands, row_of
-from tests.service.kit.test_process import ended, environment, served, start
+from tests.service.kit.test_process import WAITING, ended, environment, served, start
 
 
 def key_changed() -> KeyChanged:
@@ -38,7 +38,7 @@ async def test_a_worker_told_to_stop_finishes_its_record_and_its_successor_does_
         await holder.execute("LOCK TABLE known_key")
         record = record_of(key_changed(), noun="key")
         await bus.publish([Outgoing(record.topic, record.key, record.value, record.headers)])
-        await until(lambda: link.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+        await until(lambda: link.fetchval(WAITING))
         process.send_signal(signal.SIGTERM)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(process.wait()), 1)
@@ -65,7 +65,7 @@ async def test_a_relay_told_to_stop_hands_over_by_itself(sample_url: str, bus_ur
             ports.append(free_port())
             processes.append(await stack.enter_async_context(a_relay(sample_url, bus_url, ports[-1])))
             await until(lambda: active(ports))
-        (working,) = await active(ports)
+        (working,) = await until(lambda: active(ports))
         leaving = processes[ports.index(working)]
         leaving.send_signal(signal.SIGTERM)
         assert len(await until(lambda: others(ports, working))) == 1
@@ -93,7 +93,7 @@ async def a_relay(sample_url: str, bus_url: str, port: int) -> AsyncIterator[asy
 async def active(ports: list[int]) -> list[int]:
     """Of these processes, those that say that they relay."""
     found = []
-    async with httpx.AsyncClient(timeout=5) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
         for port in ports:
             try:
                 text = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
@@ -123,7 +123,7 @@ async def test_a_call_that_was_claimed_is_finished_and_recorded_before_the_loops
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(loops), 0.5)
     answer.set()
-    await asyncio.wait_for(loops, 20)
+    await asyncio.wait_for(loops, PATIENCE)
     assert {(await row_of(uow, errand))["call_state"] for errand in errands} == {"succeeded"}
     assert set(other_side.called.values()) == {1}
     await uow.close()

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from libs.events.transaction import UnitOfWork
+from libs.service.testing import until
 from services.payments.webhooks.intake import Intake
 from services.payments.webhooks.store import Delivery, keep
 from tests.databases import Databases
@@ -71,8 +72,7 @@ async def test_what_comes_while_one_is_kept_is_kept_together_and_what_is_refused
     wrong = replace(delivery("WH-WRONG"), event_type="\x00")  # no text of PostgreSQL's
     async with held(url, LOCK):
         first = asyncio.create_task(intake.keep(delivery("WH-FIRST")))
-        while await waiting(url) < 1:
-            await asyncio.sleep(0.02)
+        await until(lambda: waiting(url))
         later = [asyncio.create_task(intake.keep(each)) for each in (delivery("WH-A"), wrong, delivery("WH-B"))]
         again = [asyncio.create_task(intake.keep(delivery("WH-A"))) for _ in range(3)]
         await asyncio.sleep(0)

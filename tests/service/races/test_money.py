@@ -150,7 +150,7 @@ async def test_an_expiry_against_a_payment_is_answered_by_the_money(
     async def answered() -> bool:
         return any(said.get("answered_expiring") == str(request) for _, said in await payments.said(order))
 
-    await until(answered, within=20, why="the question is answered")
+    await until(answered, why="the question is answered")
     said = await payments.said(order)
     assert "payment.expired" not in [topic for topic, _ in said]
     assert said[-1][1]["status"] == "received"

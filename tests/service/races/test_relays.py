@@ -68,7 +68,7 @@ class Split:
         return [json.loads(record.value)["value"] for record in await self.bus.read(TOPIC.name)]
 
     async def all_sent(self) -> None:
-        await until(lambda: value(self.url, "SELECT NOT EXISTS (SELECT FROM outbox)"), within=40, why="all is sent")
+        await until(lambda: value(self.url, "SELECT NOT EXISTS (SELECT FROM outbox)"), why="all is sent")
 
     async def exact(self) -> None:
         """Every fact was moved once, its place has no hole, and the log has them in order, repeats left out."""
