@@ -39,16 +39,24 @@ class Deadline:
         for number in range(ORDERS):
             name = f"deadline-{self.seed}-{number}"
             self.orders.append(await place(self.api, self._body(name), name))
-        await self._until(lambda order: (order["stock"], order["payment"]) == ("reserved", "pending"))
+        await self._until(lambda order: order["stock"] == "reserved")
+        end = asyncio.get_running_loop().time() + WITHIN
+        while not all([await self._payments(order) for order in self.paid]):  # orders says pending from the beginning
+            if asyncio.get_running_loop().time() > end:
+                raise TimeoutError("payments has not heard of every order that is to be paid")
+            await asyncio.sleep(1)
 
     async def pay_half(self) -> None:
         """The bank shows the money of the first half; nobody but payments knows."""
         for order in self.paid:
-            found = await self.api.get("payments", f"/v1/payments?order_id={order['id']}")
-            for payment in found["items"]:
+            for payment in await self._payments(order):
                 seen = {"amount": payment["amount"], "reference": f"bank-{order['external_id']}"}
                 path = f"/v1/payments/{payment['id']}/received"
                 await self.api.call("payments", "POST", path, seen, key=f"received-{order['id']}")
+
+    async def _payments(self, order: dict[str, Any]) -> list[dict[str, Any]]:
+        found = await self.api.get("payments", f"/v1/payments?order_id={order['id']}")
+        return list(found["items"])
 
     @property
     def paid(self) -> list[dict[str, Any]]:

@@ -170,14 +170,11 @@ class Striker:
         if deadline is not None:
             await deadline.place()
         self.system.held.update(broker.name for broker in brokers)
-        for broker in brokers:
-            broker.ask_to_stop()
+        await asyncio.gather(*(asyncio.to_thread(broker.stop) for broker in brokers))
         if deadline is not None:
             await deadline.pay_half()
         await asyncio.sleep(fault.lasts)
-        for broker in brokers:
-            await asyncio.to_thread(broker.stop)
-            self.system.held.discard(broker.name)
+        self.system.held.difference_update(broker.name for broker in brokers)
         async with asyncio.timeout(AGREED_WITHIN):
             while not all(broker.alive for broker in brokers):
                 await asyncio.sleep(0.1)
