@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from deploy.kafka import Kafka, missing
 from deploy.postgres import Postgres
+from libs.events.connection import SESSION
 from tests.databases import Databases, start_server, stop_server
 from tests.kafka import kafka_lib, start_kafka, stop_kafka
 
@@ -24,6 +25,9 @@ KAFKA_PROBLEM = pytest.StashKey[str]()
 SERVER = pytest.StashKey[Postgres]()
 settings.register_profile("here", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")  # an example that takes long says something of the machine, nothing of us
+FROZEN = "idle_in_transaction_session_timeout"
+SHIPPED = dict(SESSION)
+SESSION[FROZEN] = "60s"  # a machine that stands still for seconds is no frozen process; those of their own have ours
 IN_CI = bool(os.environ.get("CI"))
 FOR_CI = (
     "tests/service/races/",

@@ -5,6 +5,9 @@ from typing import Any
 
 import asyncpg
 
+SESSION = {"idle_in_transaction_session_timeout": "5s", "jit": "off"}
+"""What every session is told: a transaction that idles for so long is ended, so that a frozen process keeps no lock."""
+
 FEW_ROWS = ", ".join(
     f"set_config('{name}', '{value}', true)"
     for name, value in {

@@ -12,12 +12,9 @@ import uuid_utils.compat as uuid_utils
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from libs.events import outbox
-from libs.events.connection import Connection
+from libs.events.connection import SESSION, Connection
 from libs.events.contract import Event
 from libs.events.envelope import Envelope
-
-FROZEN_AFTER = "5s"
-"""How long a transaction may idle before the server ends it: a frozen process keeps no lock."""
 
 
 def new_id() -> UUID:
@@ -140,11 +137,7 @@ class UnitOfWork:
             pool_use_lifo=True,  # few connections that know their statements, not many that have forgotten them
             connect_args={
                 "connection_class": Connection,
-                "server_settings": {
-                    "idle_in_transaction_session_timeout": FROZEN_AFTER,
-                    "application_name": f"comanda-{service}",
-                    "jit": "off",
-                },
+                "server_settings": SESSION | {"application_name": f"comanda-{service}"},
             },
         )
         return cls(engine, service)

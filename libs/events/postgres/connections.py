@@ -9,10 +9,7 @@ import asyncpg
 
 from libs.events.bus import BusUnavailableError
 from libs.events.bus_settings import BusSettings
-from libs.events.connection import Connection
-
-FROZEN_AFTER = "5s"
-"""How long a transaction may idle before the server ends it: a frozen process keeps no lock."""
+from libs.events.connection import SESSION, Connection
 
 UNREACHABLE = (
     OSError,  # with TimeoutError
@@ -81,11 +78,7 @@ class Connections:
             "connection_class": Connection,
             "timeout": self._settings.request_timeout,
             "command_timeout": self._settings.request_timeout,
-            "server_settings": {
-                "application_name": f"{self._settings.client_id}-bus",
-                "idle_in_transaction_session_timeout": FROZEN_AFTER,
-                "jit": "off",
-            },
+            "server_settings": SESSION | {"application_name": f"{self._settings.client_id}-bus"},
         } | ({"password": self._settings.password} if self._settings.password else {})
 
 

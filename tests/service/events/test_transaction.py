@@ -9,8 +9,10 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
+from libs.events.connection import SESSION
 from libs.events.outbox import FactTooLargeError, UnknownAggregateError
 from libs.events.transaction import Cause, UnitOfWork
+from tests.conftest import FROZEN, SHIPPED
 from tests.service.events.kernel import Counted, Counter, count, opened, until
 
 CAUSE = Cause(actor="user:ana")
@@ -147,9 +149,18 @@ async def test_a_fact_of_nobody_or_too_large_is_refused_and_nothing_is_written(u
     assert await outbox(uow) == []
 
 
-async def test_a_frozen_transaction_keeps_no_lock(uow: UnitOfWork) -> None:
-    async with uow(CAUSE) as tx:
-        assert await tx.sql.fetchval("SHOW idle_in_transaction_session_timeout") == "5s"
+async def test_a_frozen_transaction_keeps_no_lock(uow: UnitOfWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It idles for longer than it may; others take its lock, and it ends with an error."""
+    assert SHIPPED[FROZEN] == "5s"
+    monkeypatch.setitem(SESSION, FROZEN, "200ms")
+    frozen = UnitOfWork.open(uow.engine.url.render_as_string(hide_password=False), "counters")
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)):
+        async with frozen(CAUSE) as tx:
+            await tx.sql.execute("SELECT pg_advisory_xact_lock(7)")
+            async with uow(CAUSE) as other:
+                await other.sql.execute("SELECT pg_advisory_xact_lock(7)")
+            await tx.sql.execute("SELECT 1")
+    await frozen.close()
 
 
 async def test_connections_that_the_server_closed_are_replaced_before_anything_is_asked(uow: UnitOfWork) -> None:
