@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -12,12 +14,24 @@ from libs.events.bus import Record
 from libs.events.connection import FEW_ROWS
 from libs.events.contract import Event
 from libs.events.envelope import Envelope, UndecodableError, opened
+from libs.events.outbox import traceparent
 from libs.events.transaction import Cause, Transaction, UnitOfWork
 
 F = TypeVar("F", bound=Event)
 Handler = Callable[[Transaction, F], Awaitable[None]]
 TOGETHER = 20
 tracer = trace.get_tracer("comanda.events")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard(Generic[F]):
+    """One of several facts taken at once, and the cause of what follows from it alone: for `emit_all(..., causes)`."""
+
+    event: F
+    cause: Cause
+
+
+Gatherer = Callable[[Transaction, Sequence[Heard[F]]], Awaitable[None]]
 
 
 class RefusedFact(Exception):  # noqa: N818 - it says what happened to the fact
@@ -37,6 +51,7 @@ class Consumer:
         self.together = together
         self._contracts: dict[str, type[Event]] = {}
         self._handlers: dict[str, list[Handler[Any]]] = {}
+        self._gatherers: dict[str, Gatherer[Any]] = {}
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -48,9 +63,28 @@ class Consumer:
 
         def register(handler: Handler[F]) -> Handler[F]:
             for contract in contracts:
+                if contract.topic in self._gatherers:
+                    raise ValueError(f"{self.name} takes all of {contract.topic} at once")
                 self._contracts[contract.topic] = contract
                 self._handlers.setdefault(contract.topic, []).append(handler)
             return handler
+
+        return register
+
+    def on_all(self, *contracts: type[F]) -> Callable[[Gatherer[F]], Gatherer[F]]:
+        """Register the handler that takes all of these facts of a transaction at once, in the order given.
+
+        It runs before the handlers of single facts, so that it can take the locks of all its facts in one order while
+        none is held. A fact has such a handler or single ones, never both: ValueError.
+        """
+
+        def register(gatherer: Gatherer[F]) -> Gatherer[F]:
+            for contract in contracts:
+                if contract.topic in self._contracts:
+                    raise ValueError(f"{self.name} takes {contract.topic} already")
+                self._contracts[contract.topic] = contract
+                self._gatherers[contract.topic] = gatherer
+            return gatherer
 
         return register
 
@@ -77,29 +111,54 @@ class Consumer:
         facts = [self.decoded(record) for record in records]
         async with uow(Cause(actor=f"system:{self.name}")) as tx:
             fresh = await seen_first(tx, self.name, [envelope.id for envelope, _ in facts])
-            new = Counter[str]()
+            new: list[tuple[Envelope, Event]] = []
             for envelope, event in facts:
                 if envelope.id in fresh:
                     fresh.discard(envelope.id)  # the same fact twice in one batch is new once
+                    new.append((envelope, event))
+            for gatherer in dict.fromkeys(self._gatherers.values()):
+                if some := [fact for fact in new if self._gatherers.get(fact[0].type) is gatherer]:
+                    await self._gather(tx, gatherer, some)
+            for envelope, event in new:
+                if envelope.type not in self._gatherers:
                     await self.handle(tx, envelope, event)
-                    new[envelope.type] += 1
-        return new
+        return Counter(envelope.type for envelope, _ in new)
 
     async def handle(self, tx: Transaction, envelope: Envelope, event: Event) -> None:
         """Run the handlers, past the inbox, as a consequence of this fact."""
-        carrier = {"traceparent": envelope.traceparent} if envelope.traceparent else {}
-        context = TraceContextTextMapPropagator().extract(carrier)
-        with tracer.start_as_current_span(
-            f"{self.name} {envelope.type}",
-            context,
-            kind=trace.SpanKind.CONSUMER,
-            attributes={"ce.id": str(envelope.id)},
-        ):
+        if gatherer := self._gatherers.get(envelope.type):
+            await self._gather(tx, gatherer, [(envelope, event)])
+            return
+        with self._span(envelope):
             tx.fact = envelope
-            tx.cause = Cause(f"system:{self.name}", envelope.correlation_id, envelope.id, envelope.depth)
+            tx.cause = self._cause(envelope)
             for handler in self._handlers[envelope.type]:
                 await handler(tx, event)
             await tx.flush()
+
+    async def _gather(self, tx: Transaction, gatherer: Gatherer[Any], facts: Sequence[tuple[Envelope, Event]]) -> None:
+        """Run it for these facts, each with a span of its own; the last of them is the cause of what names none."""
+        with ExitStack() as spans:
+            heard = []
+            for envelope, event in facts:
+                spans.enter_context(self._span(envelope))
+                heard.append(Heard(event, self._cause(envelope, traceparent())))
+            tx.fact, tx.cause = facts[-1][0], heard[-1].cause
+            await gatherer(tx, heard)
+            await tx.flush()
+
+    def _cause(self, envelope: Envelope, traceparent: str | None = None) -> Cause:
+        return Cause(f"system:{self.name}", envelope.correlation_id, envelope.id, envelope.depth, traceparent)
+
+    def _span(self, envelope: Envelope) -> AbstractContextManager[trace.Span]:
+        """Taking this fact, in the story that it belongs to; inside, it is the current span."""
+        carrier = {"traceparent": envelope.traceparent} if envelope.traceparent else {}
+        return tracer.start_as_current_span(
+            f"{self.name} {envelope.type}",
+            TraceContextTextMapPropagator().extract(carrier),
+            kind=trace.SpanKind.CONSUMER,
+            attributes={"ce.id": str(envelope.id)},
+        )
 
 
 async def seen_first(tx: Transaction, consumer: str, ids: Sequence[Any]) -> set[Any]:

@@ -65,8 +65,10 @@ class Row:
 # commit order. An INSERT ... VALUES beside the UPDATE would draw first (measured: order broken).
 _WRITE = """
 WITH given AS (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
-        WITH ORDINALITY AS g(aggregate, id, type, key, payload, dataschema, n)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[],
+                         $9::uuid[], $10::int[], $11::text[])
+        WITH ORDINALITY AS g(aggregate, id, type, key, payload, dataschema, actor, correlation, causation, depth,
+                             traceparent, n)
 ), locked AS (
     UPDATE {table} t SET fact_sequence = t.fact_sequence + c.facts
     FROM (SELECT aggregate, count(*) AS facts FROM given GROUP BY aggregate) c
@@ -75,44 +77,51 @@ WITH given AS (
 )
 INSERT INTO outbox (id, aggregatetype, aggregateid, type, key, shard, payload, ce_source, ce_time, ce_dataschema,
                     ce_sequence, ce_actor, ce_correlationid, ce_causationid, ce_depth, traceparent)
-SELECT g.id, $7, g.aggregate, g.type, g.key, mod(abs(hashtext(g.aggregate::text)::bigint), {shards}), g.payload, $8, $9,
-       g.dataschema, l.before + row_number() OVER (PARTITION BY g.aggregate ORDER BY g.n), $10, $11, $12, $13, $14
+SELECT g.id, $12, g.aggregate, g.type, g.key, mod(abs(hashtext(g.aggregate::text)::bigint), {shards}), g.payload, $13,
+       $14, g.dataschema, l.before + row_number() OVER (PARTITION BY g.aggregate ORDER BY g.n), g.actor, g.correlation,
+       g.causation, g.depth, g.traceparent
 FROM given g JOIN locked l ON l.id = g.aggregate
 ORDER BY g.n
 """
 
 
 async def write(
-    sql: "asyncpg.Connection[Any]", service: str, cause: "Cause", facts: Sequence[tuple[Aggregate, Event]]
+    sql: "asyncpg.Connection[Any]", service: str, facts: Sequence[tuple[Aggregate, Event]], causes: Sequence["Cause"]
 ) -> list[UUID]:
-    """Write `facts` in one statement for each run of aggregates of one table; their ids. Use `Transaction.emit`."""
+    """Write `facts`, each because of its cause, in one statement for each run of aggregates of one table; their ids.
+
+    Use `Transaction.emit`.
+    """
     ids: list[UUID] = []
-    for (table, noun), run in groupby(facts, lambda fact: (str(fact[0].__tablename__), fact[0].noun)):
-        rows = [Row.of(aggregate, event) for aggregate, event in run]
-        columns = zip(*((r.aggregate, r.id, r.type, r.key, r.payload, r.dataschema) for r in rows), strict=True)
+    here = traceparent()
+    pairs = zip(facts, causes, strict=True)
+    for (table, noun), run in groupby(pairs, lambda pair: (str(pair[0][0].__tablename__), pair[0][0].noun)):
+        rows = [(Row.of(*fact), cause) for fact, cause in run]
+        columns = zip(*(_columns(row, cause, here) for row, cause in rows), strict=True)
         done = await sql.execute(
             _WRITE.format(table=_quoted(table), shards=SHARDS),
             *(list(column) for column in columns),
             noun,
             f"/comanda/{service}",
             datetime.now(UTC),
-            cause.actor,
-            cause.correlation_id,
-            cause.causation_id,
-            cause.depth,
-            _traceparent(),
         )
         if done != f"INSERT 0 {len(rows)}":
             raise UnknownAggregateError(f"{table}: {done} of {len(rows)} facts; an aggregate has no row")
-        ids += [row.id for row in rows]
+        ids += [row.id for row, _ in rows]
     return ids
+
+
+def _columns(row: Row, cause: "Cause", here: str | None) -> tuple[object, ...]:
+    told = (row.aggregate, row.id, row.type, row.key, row.payload, row.dataschema)
+    return *told, cause.actor, cause.correlation_id, cause.causation_id, cause.depth, cause.traceparent or here
 
 
 def _quoted(table: str) -> str:
     return '"' + table.replace('"', '""') + '"'
 
 
-def _traceparent() -> str | None:
+def traceparent() -> str | None:
+    """The current span, as the next one that follows from it is told."""
     carrier: dict[str, str] = {}
     TraceContextTextMapPropagator().inject(carrier)
     return carrier.get("traceparent")

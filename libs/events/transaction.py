@@ -27,12 +27,14 @@ class Cause:
     """Why something happens: who acts, and which chain of facts led here.
 
     `actor` is `user:<id>`, `key:<id>`, `rule:<id>`, `customer:<id>` or `system:<service>`. `depth` counts rules.
+    `traceparent` is the span it happens in, where that is another than the current one.
     """
 
     actor: str
     correlation_id: UUID = field(default_factory=new_id)
     causation_id: UUID | None = None
     depth: int = 0
+    traceparent: str | None = None
 
     def because_of(self, fact: UUID) -> "Cause":
         """The cause of what follows from `fact`."""
@@ -68,16 +70,19 @@ class Transaction:
         """Write these facts of one aggregate into the outbox, numbered after its earlier ones; see `emit_all`."""
         return await self.emit_all([(aggregate, event) for event in events])
 
-    async def emit_all(self, facts: Sequence[tuple[outbox.Aggregate, Event]]) -> list[UUID]:
+    async def emit_all(
+        self, facts: Sequence[tuple[outbox.Aggregate, Event]], causes: Sequence[Cause] = ()
+    ) -> list[UUID]:
         """Write facts of many aggregates of one table into the outbox, in one statement, in the order given; their ids.
 
-        The aggregates' rows exist (what the session holds is flushed first) and stay locked until the commit.
+        `causes`: one for each fact, where they differ; else all happen because of `tx.cause`. The aggregates' rows
+        exist (what the session holds is flushed first) and stay locked until the commit.
         FactTooLargeError above 900 kB; UnknownAggregateError when a row is not there.
         """
         if not facts:
             return []
         await self.flush()
-        ids = await outbox.write(self.sql, self.service, self.cause, facts)
+        ids = await outbox.write(self.sql, self.service, facts, causes or [self.cause] * len(facts))
         self.emitted += len(facts)
         return ids
 
@@ -111,7 +116,9 @@ class Transaction:
 class Look(Transaction):
     """Statements that only read, each of them a transaction by itself: it emits nothing, and locks last no longer."""
 
-    async def emit_all(self, facts: Sequence[tuple[outbox.Aggregate, Event]]) -> list[UUID]:
+    async def emit_all(
+        self, facts: Sequence[tuple[outbox.Aggregate, Event]], _causes: Sequence[Cause] = ()
+    ) -> list[UUID]:
         """Refused: there is no transaction to emit in."""
         raise RuntimeError(f"a look emits nothing, neither {', '.join(event.topic for _, event in facts)}")
 

@@ -26,8 +26,8 @@ class Published:
     version: int
 
     def fact(self) -> AvailabilityPublished:
-        """As the world is told."""
-        return AvailabilityPublished(
+        """As the world is told; what the database held is not checked again."""
+        return AvailabilityPublished.model_construct(
             id=self.id, version=self.version, channel=self.channel, sku=self.sku, available=Quantity(self.available)
         )
 

@@ -29,7 +29,7 @@ async def now(tx: Transaction, channel: str, skus: Collection[str]) -> dict[str,
 
 
 async def _queue(tx: Transaction, skus: Collection[str]) -> list[Waiting]:
-    return await reservations.queue_before(tx, skus)
+    return await reservations.whole_queue(tx, skus)
 
 
 @dataclass(frozen=True, slots=True)

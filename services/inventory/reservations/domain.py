@@ -147,20 +147,25 @@ class Reservation:
                     changes.append(Change(What.RESERVE, Place(line.sku, depot), part))
         return changes
 
+    @property
+    def known_state(self) -> ReservationState:
+        """Its state, once it has looked for what it wants: nothing is written or told before."""
+        assert self.state is not None  # noqa: S101 - whoever writes or tells has looked
+        return self.state
+
     def essence(self) -> tuple[Any, ...]:
         """What others are told, beside the versions: a fact follows when it is another one."""
         return self.state, self.round, tuple(line.essence() for line in self.lines.values())
 
     def snapshot(self) -> ReservationSnapshot:
         """As others are told."""
-        assert self.state is not None  # noqa: S101 - nobody tells before having looked
         return ReservationSnapshot(
             id=self.id,
             order_id=self.order_id,
             version=self.version,
             round=self.round,
             order_version=self.order_version,
-            state=self.state,
+            state=self.known_state,
             lines=tuple(line.snapshot() for line in self.lines.values()),
         )
 
@@ -168,8 +173,7 @@ class Reservation:
         """What to tell after these changes."""
         if any(change.what is What.DEDUCT for change in changes):
             return StockDeducted(reservation=self.snapshot())
-        assert self.state is not None  # noqa: S101 - nobody tells before having looked
-        return _FACTS[self.state](reservation=self.snapshot())
+        return _FACTS[self.known_state](reservation=self.snapshot())
 
 
 def asked_by(order: OrderSnapshot) -> bytes:

@@ -133,8 +133,8 @@ class Level:
         self.changed = True
 
     def fact(self) -> StockChanged:
-        """The level as the world is told."""
-        return StockChanged(
+        """The level as the world is told; what the database held is not checked again."""
+        return StockChanged.model_construct(
             id=self.id,
             version=self.version,
             sku=self.sku,

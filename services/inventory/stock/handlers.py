@@ -1,12 +1,12 @@
 """Commands about levels: goods come, figures are pushed; and what every change of a level brings with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from libs.contracts.common import Quantity, Stuck, WorkCleared, WorkStuck
 from libs.events.contract import Event
-from libs.events.transaction import Transaction
+from libs.events.transaction import Cause, Transaction
 from services.inventory.stock import store
 from services.inventory.stock.domain import Level, Place, not_covered
 from services.inventory.tables import UncoveredRow
@@ -30,21 +30,23 @@ class Outcome:
     level: Level | None = None
 
 
-async def save(tx: Transaction, levels: Sequence[Level]) -> None:
+async def save(tx: Transaction, levels: Sequence[Level], causes: Mapping[Place, Cause] | None = None) -> None:
     """Write those that changed, say which orders are not covered any more or again, and tell the world.
 
-    The last thing of a command: allocations are written, and the levels stay locked from before until the commit.
+    `causes`: what moved each of them last, where that differs. The last thing of a command: allocations are written,
+    and the levels stay locked from before until the commit.
     """
     changed = sorted((level for level in levels if level.changed), key=lambda level: level.place)
     if not changed:
         return
     await store.write(tx, changed)
     if doubtful := [level for level in changed if level.shortage or level.uncovered]:
-        await _look_for_cover(tx, doubtful)
-    await tx.emit_all([(level, level.fact()) for level in changed])
+        await _look_for_cover(tx, doubtful, causes or {})
+    facts = [(level, level.fact()) for level in changed]
+    await tx.emit_all(facts, [causes[level.place] for level in changed] if causes else ())
 
 
-async def _look_for_cover(tx: Transaction, levels: Sequence[Level]) -> None:
+async def _look_for_cover(tx: Transaction, levels: Sequence[Level], causes: Mapping[Place, Cause]) -> None:
     """Compare who is not covered with who was said not to be, and say the difference."""
     places = [level.place for level in levels]
     said = await store.uncovered(tx, places)
@@ -75,7 +77,7 @@ async def _look_for_cover(tx: Transaction, levels: Sequence[Level]) -> None:
             since=since,
         )
         facts.append((row, stuck))
-    await tx.emit_all(facts)
+    await tx.emit_all(facts, [causes.get(Place(row.sku, row.depot), tx.cause) for row, _ in facts])
 
 
 async def set_figures(tx: Transaction, figures: Sequence[Figure], push: UUID) -> list[Outcome]:

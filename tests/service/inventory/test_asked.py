@@ -49,5 +49,5 @@ async def statements_of(uow: UnitOfWork, order: OrderSnapshot) -> list[str]:
     run: list[str] = []
     async with uow(CAUSE) as tx:
         with tx.sql.query_logger(lambda said: run.append(" ".join(said.query.split()[:3]))):
-            await handlers.bring(tx, order)
+            await handlers.bring(tx, [(order, CAUSE)])
     return run
