@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from libs.events.bus import Outgoing, Record, Topic
+from libs.events.connection import SESSION
 from libs.events.open_bus import open_bus
 from libs.events.postgres import PostgresBus
+from tests.conftest import FROZEN
 from tests.contract.bus_world import World, by_key, numbered, send
 from tests.databases import Databases
 
@@ -143,12 +145,13 @@ async def test_a_compacted_topic_keeps_the_newest_of_each_key(log: World) -> Non
     assert {r.key: int(r.value) for r in found} == {f"key {n}": 95 + n for n in range(5)}
 
 
-async def test_a_frozen_publishers_lock_ends_with_its_session(log: World) -> None:
+async def test_a_frozen_publishers_lock_ends_with_its_session(log: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SESSION, FROZEN, "1s")
     await log.open().create_topics([Topic("one", 1)])
     bus = log.open()
     assert isinstance(bus, PostgresBus)
     async with bus._connections.alone() as frozen:
         await frozen.execute("BEGIN")
         await frozen.execute("SELECT * FROM bus_partition FOR UPDATE")  # and then it is stopped
-        async with asyncio.timeout(30):
-            await send(log.open(request_timeout=20), numbered("one", "k", 0, 1))
+        async with asyncio.timeout(60):
+            await send(log.open(request_timeout=40), numbered("one", "k", 0, 1))
