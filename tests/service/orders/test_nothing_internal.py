@@ -17,10 +17,12 @@ from services.orders.__main__ import service
 from tests.service.orders.followers import apply, customer_of, followed_shop, link_of, set_channel
 from tests.service.orders.stage import hear, placed
 from tests.service.strangers.door import bearer, token
+from tests.telltale import telltales
 from tests.unit.orders.said import HOME, Said, lei, submitted
 
 MARK = "zq7"
 """Stands in whatever no customer may see; nothing else holds it."""
+SECRETS = (MARK, "13.79", "13,79", "17.31", "5901234123457", "held", "fraud", "0799")
 OPERATOR = f"{MARK}-operator"
 OTHER = {"name": f"Maria {MARK}", "email": f"maria@{MARK}.example", "email_verified": True, "phone": "0799 123 456"}
 
@@ -132,8 +134,7 @@ async def test_part_f7_f73_no_answer_that_a_customer_can_get_holds_anything_inte
     answers = await every_answer(api, order)
     assert {answer.status_code for answer in answers} == {200}
     for answer in answers:
-        for secret in (MARK, "13.79", "13,79", "17.31", "5901234123457", "held", "fraud", "0799"):
-            assert secret not in answer.text.lower() + str(answer.headers).lower(), (answer.url.path, secret)
+        assert telltales(f"{answer.text} {answer.headers}", SECRETS) == [], answer.url.path
         assert order["number"] in answer.text
         assert "Step 2" in answer.text, "what was published is there"
 
@@ -143,5 +144,5 @@ async def test_a_link_shows_nothing_by_which_its_customer_is_known(api: ServiceC
     path = "/t/" + (await link_of(api, order))["url"].rsplit("/", 1)[1]
     for address in (path, f"{path}.json"):
         text = (await api.as_role("").get(address)).text.lower()
-        for personal in ("pop", "ana@example.ro", "712", "înfrățirii", "cluj", "400001", order["customer_id"], "c-7"):
-            assert personal not in text, personal
+        assert telltales(text, ("pop", "ana@example.ro", "712", "înfrățirii", "cluj", "400001", "c-7")) == []
+        assert order["customer_id"] not in text

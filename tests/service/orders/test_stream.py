@@ -16,9 +16,10 @@ from services.orders.__main__ import service
 from services.orders.desk.live import Event, Live, Reader
 from tests.service.orders.stage import hear, open_shop, placed
 from tests.sockets import on_a_socket
+from tests.telltale import telltales
 from tests.unit.orders.said import Said
 
-PERSONAL = ("Ana", "Popescu", "example.ro", "07", "Strada")
+PERSONAL = ("Ana Pop", "ana@", "example.ro", "712", "345", "înfrățirii", "cluj", "400001")
 
 
 @dataclass
@@ -95,7 +96,7 @@ async def test_b14_what_happens_is_told_live_and_taken_up_again_where_it_was_lef
             *(order["number"], "reserved"),
             "order.reserved",
         )
-        assert not [word for word in PERSONAL if word in json.dumps(watcher.events)], "nothing personal"
+        assert telltales(json.dumps(watcher.events, ensure_ascii=False), PERSONAL) == []
     await hear(api, Said(order).money("received"))  # while nobody watches
     async with watching(url, **{"Last-Event-ID": watcher.last}) as again:
         await until(lambda: "order.confirmed" in again.topics(order))
