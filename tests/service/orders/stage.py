@@ -1,6 +1,8 @@
 """What the service tests of orders share: a shop that is open, and ways to look at it."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from libs.contracts.common import Money
 from libs.contracts.orders import DeliveryKind, PaymentKind
@@ -12,6 +14,7 @@ from services.orders.consumers import consumer
 from tests.unit.orders.said import delivery_method, payment_method, submitted
 
 SELLER = {"code": "ro", "name": "Magazin SRL", "vat_id": "RO18547290", "series": "RO"}
+TIME_ZONE = "Europe/Bucharest"
 WEB = {
     "code": "web",
     "name": "Web shop",
@@ -19,7 +22,7 @@ WEB = {
     "seller": "ro",
     "languages": ["ro", "en"],
     "currency": "RON",
-    "time_zone": "Europe/Bucharest",
+    "time_zone": TIME_ZONE,
     "depots": ["main"],
     "merchant_email": "shop@example.ro",
 }
@@ -48,6 +51,12 @@ async def open_shop(api: ServiceClient) -> None:
         ),
         payment_method("transfer", PaymentKind.TRANSFER, companies_only=True),
     )
+
+
+def number_of(order: dict[str, Any], nth: int, series: str = "RO") -> str:
+    """The number of the nth order of a series: it holds the year in which the order was placed, as its shop has it."""
+    year = datetime.fromisoformat(order["placed_at"]).astimezone(ZoneInfo(TIME_ZONE)).year
+    return f"{series}-{year}-{nth:06d}"
 
 
 async def placed(api: ServiceClient, **changes: Any) -> dict[str, Any]:

@@ -163,10 +163,11 @@ async def test_b12_words_find_orders_by_number_name_email_phone_sku_and_awb(api:
     await placed(api, external_id="two", customer=ANA)
     await hear(api, Said(one).parcels("booked"))
     asked = ("stefanescu", "ŞTEFĂNESCU", "ștef", "tutu ion", "i.stefan@atelier.example", "atelier", "0712999111")
-    numbers = ("+40712999111", "712 999 111", one["number"], "ro-2026-000001", "000001", "ownmain", "stefan@atelier")
+    number = one["number"].lower()
+    numbers = ("+40712999111", "712 999 111", one["number"], number, "000001", "ownmain", "stefan@atelier")
     for words in (*asked, *numbers):
         assert await found(api, q=words) == ["one"], words
-    for words in ("mug", "MU", "plate", "ro-2026"):
+    for words in ("mug", "MU", "plate", number.removesuffix("-000001")):
         assert await found(api, q=words) == ["two", "one"], words
     for words in (
         "stefanescu ana",
