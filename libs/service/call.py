@@ -10,6 +10,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, from_json, to_json
 
+from libs.events.connection import FEW_ROWS
 from libs.events.transaction import Cause, Transaction, new_id
 from libs.service import idempotency, telemetry
 from libs.service.access import Access
@@ -85,15 +86,18 @@ class Call:
         self._kept: Response | None = None
 
     @asynccontextmanager
-    async def uow(self) -> AsyncIterator[Transaction]:
+    async def uow(self, *, few_rows: bool = False) -> AsyncIterator[Transaction]:
         """The command's transaction: commits when the block ends, before the answer is sent.
 
         With an Idempotency-Key its row is the first insert, a stored answer is sent again instead of running the
-        block, and what `answer` was given inside the block is the last write.
+        block, and what `answer` was given inside the block is the last write. `few_rows`: all statements of the block
+        find a few rows by their keys and are planned once a connection, by index, however small the tables then were.
         """
         async with self.context.uow(self.cause) as tx:
             if self._key is not None:
-                await idempotency.begin(tx, self._key)
+                await idempotency.begin(tx, self._key, few_rows=few_rows)
+            elif few_rows:
+                await tx.sql.execute(f"SELECT {FEW_ROWS}")
             yield tx
             if self._key is not None:
                 if self._kept is None:

@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 from fastapi import Response
 
+from libs.events.connection import FEW_ROWS
 from libs.events.transaction import Cause, Transaction, UnitOfWork, new_id
 from libs.service.problems import InProgress, Invalid, KeyReused
 
@@ -58,10 +59,11 @@ def hash_of(path: str, query: bytes, body: bytes) -> bytes:
 # taken back once it is in, so that it concerns this statement alone.
 _FIRST = """
 INSERT INTO idempotency_key (principal, route, key, body_hash)
-SELECT $1, $2, $3, $4 FROM set_config('lock_timeout', $5, true)
+SELECT $1, $2, $3, $4 FROM set_config('lock_timeout', $5, true){planned}
 ON CONFLICT DO NOTHING
 RETURNING set_config('lock_timeout', '0', true)
 """
+_PLANNED = f" CROSS JOIN (SELECT {FEW_ROWS}) AS planned"
 _LAST = """
 UPDATE idempotency_key SET status = $4, headers = $5, body = $6 WHERE principal = $1 AND route = $2 AND key = $3
 """
@@ -70,11 +72,15 @@ _STORED = (
 )
 
 
-async def begin(tx: Transaction, key: Key) -> None:
-    """Claim the key for this transaction. Replayed, KeyReused or (after 5 s) InProgress when it is taken."""
+async def begin(tx: Transaction, key: Key, *, few_rows: bool = False) -> None:
+    """Claim the key for this transaction. Replayed, KeyReused or (after 5 s) InProgress when it is taken.
+
+    `few_rows`: plan what follows in it as FEW_ROWS says.
+    """
     place = (key.principal, key.route, key.key)
+    statement = _FIRST.format(planned=_PLANNED if few_rows else "")
     try:
-        first = await tx.sql.fetchval(_FIRST, *place, key.body_hash, WAITS)
+        first = await tx.sql.fetchval(statement, *place, key.body_hash, WAITS)
     except asyncpg.LockNotAvailableError:
         raise InProgress(headers={"Retry-After": "1"}) from None
     if first is not None:

@@ -3,6 +3,7 @@
 A change that needs fewer lowers the number here; one that needs more says why.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from libs.events.open_bus import open_bus
 from libs.events.relay import Relay
 from libs.events.testing import record_of
 from libs.events.transaction import Cause, Transaction, UnitOfWork
-from libs.service.testing import ServiceClient, running
+from libs.service.testing import ServiceClient, running, until
 from services.inventory.consumers import consumer as inventory
 from services.orders.__main__ import service as orders
 from services.orders.consumers import consumer as learning
@@ -38,6 +39,10 @@ LEARN = 9  # one of them asks for the rules of what was heard, the last writes w
 DELIVER = 3
 RELAY = 3
 APPEND = 2
+GROWING = (
+    *("orders", "order_line", "order_list", "order_search", "order_event", "customer", "channel_customer", "outbox"),
+    "idempotency_key",
+)
 _ROWS_READ = """
 SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables
 WHERE relname IN ('orders', 'order_list', 'order_search')
@@ -92,6 +97,38 @@ async def test_placing_an_order_takes_the_same_few_statements_whatever_its_lines
     asked = [await place(api, orders_url, statements, lines) for lines in SIZES]
     assert len({len(each) for each in asked}) == 1, asked
     assert len(asked[0]) <= PLACE, asked[0]
+
+
+async def test_placing_reads_no_table_whole_though_it_was_planned_while_there_was_nothing_in_it(
+    api: ServiceClient, orders_url: str
+) -> None:
+    for keyed in (True, False):
+        for _ in range(30):
+            await _place(api, keyed=keyed)
+    read = await _read_whole(api, orders_url, 60)
+    assert not any(read.values()), read
+
+
+async def _place(api: ServiceClient, *, keyed: bool) -> None:
+    order = body(2)
+    headers = {"Idempotency-Key": order["external_id"]} if keyed else {}
+    answer = await api.post("/v1/orders", json=order, headers=headers)
+    assert answer.status_code == 201, answer.text
+
+
+async def _read_whole(api: ServiceClient, url: str, placed: int) -> dict[str, int]:
+    """How many rows each growing table was read without an index, so far."""
+    own = await asyncpg.connect(url)
+
+    async def told() -> Any:  # a session says what it did once a second, or when it is asked
+        await asyncio.gather(*(api.context.uow.fetch("SELECT pg_stat_force_next_flush()") for _ in range(2)))
+        return await own.fetchval("SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'orders'") == placed
+
+    await until(told)
+    rows = await own.fetch("SELECT relname, seq_tup_read FROM pg_stat_user_tables WHERE relname = ANY($1)", GROWING)
+    await own.close()
+    assert len(rows) == len(GROWING), rows
+    return {row["relname"]: row["seq_tup_read"] for row in rows}
 
 
 async def test_reserving_takes_the_same_few_statements_whatever_its_lines(

@@ -50,7 +50,7 @@ async def place_order(body: PlaceOrder, call: Annotated[Call, needs("orders:plac
 
 
 async def _placed(body: PlaceOrder, call: Call) -> Response:
-    async with call.uow() as tx:
+    async with call.uow(few_rows=True) as tx:
         order = await handlers.place_order(tx, body, Links(call.context.settings))
         if isinstance(order, handlers.Known):
             found = SummaryOut.of_row(await orders.summary(tx, order.order_id))
