@@ -8,21 +8,21 @@ import asyncpg
 SESSION = {"idle_in_transaction_session_timeout": "5s", "jit": "off"}
 """What every session is told: a transaction that idles for so long is ended, so that a frozen process keeps no lock."""
 
-FEW_ROWS = ", ".join(
-    f"set_config('{name}', '{value}', true)"
-    for name, value in {
-        "plan_cache_mode": "force_generic_plan",
-        "enable_seqscan": "off",
-        "enable_hashjoin": "off",
-        "enable_mergejoin": "off",
-        "enable_material": "off",
-    }.items()
-)
-"""For the select list of a transaction's first statement, where every later one finds a few rows by their keys.
+BY_KEY = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_material": "off",
+}
+"""Where every statement finds a few rows by their keys: the server plans each once a connection, and by index.
 
-The server then plans each of them once a connection, not at every call (a fifth of its time went there), and by
-index, so that a plan made while a table was small does not read it whole when it has grown. Ends with the transaction.
+At every call, planning took a fifth of its time; and a plan that was made while a table was small reads it whole when
+it has grown.
 """
+
+FEW_ROWS = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in BY_KEY.items())
+"""BY_KEY for the rest of a transaction: goes into the select list of its first statement."""
 
 BORN = 10_000
 """Types below this number are the same on every PostgreSQL server."""

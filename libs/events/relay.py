@@ -17,7 +17,7 @@ import asyncpg
 
 from libs.events import metrics
 from libs.events.bus import Bus, BusUnavailableError, Outcome, Outgoing, Refused, Sent
-from libs.events.connection import Connection
+from libs.events.connection import BY_KEY, Connection
 from libs.events.envelope import Envelope
 from libs.events.errors import Kind, backoff, kind_of
 
@@ -108,11 +108,7 @@ class Relay:
         silent = f"{SILENT}s"
         settings = {"idle_session_timeout": silent, "idle_in_transaction_session_timeout": silent}
         # jit: compiling a statement that runs for a millisecond cost it fifty
-        settings |= {
-            "application_name": f"comanda-{self._service}-relay",
-            "jit": "off",
-            "plan_cache_mode": "force_generic_plan",
-        }
+        settings |= BY_KEY | {"application_name": f"comanda-{self._service}-relay", "jit": "off"}
         connection: asyncpg.Connection[Any] = await asyncpg.connect(
             self._url, server_settings=settings, timeout=10, connection_class=Connection
         )

@@ -107,6 +107,24 @@ async def test_what_waits_is_published_as_a_cloud_event_and_kept(uow: UnitOfWork
         assert await tx.sql.fetchval("SELECT count(*) FROM outbox") == 0
 
 
+async def test_the_outbox_is_read_and_emptied_by_index_though_it_was_empty_when_that_was_planned(
+    uow: UnitOfWork, url: str, bus: Bus
+) -> None:
+    async with uow(CAUSE) as tx:
+        counter = await opened(tx)
+        for _ in range(30):
+            await count(tx, counter)
+    assert await Relay(url, "counters", bus).drain() == 30
+
+    async def told() -> list[int]:  # a session says what it did when it ends
+        rows = await uow.fetch(
+            "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'outbox' AND n_tup_del = 30"
+        )
+        return [row["seq_tup_read"] for row in rows]
+
+    assert await until(told) == [0]
+
+
 async def test_positions_have_no_hole_and_named_topics_get_a_feed(uow: UnitOfWork, url: str, bus: Bus) -> None:
     async with uow(CAUSE) as tx:
         counter = await opened(tx)
