@@ -174,7 +174,7 @@ class Kafka:
         if (self.directory / f"broker{n + 1}" / "meta.properties").exists():
             return
         command = ["java", *SHORT_LIVED, *self._classpath(), "kafka.tools.StorageTool", "format"]
-        command += ["-t", self._cluster_id()]
+        command += [f"--cluster-id={self._cluster_id()}"]  # in one word: one in 64 begins with a dash
         for name, password in self.users.items():
             command += ["--add-scram", f"{MECHANISM}=[name={name},password={password}]"]
         done = subprocess.run([*command, "-c", str(settings)], capture_output=True, text=True, check=False)
