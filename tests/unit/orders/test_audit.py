@@ -21,7 +21,8 @@ ENTRY = st.builds(
     st.uuids(),
     TEXT,
     st.datetimes(
-        max_value=datetime(9000, 1, 1),  # noqa: DTZ001 - the zone is drawn
+        datetime(2, 1, 1),  # noqa: DTZ001 - the zone is drawn; its year 1 begins before that of UTC
+        datetime(9000, 1, 1),  # noqa: DTZ001
         timezones=st.sampled_from([UTC, timezone(timedelta(hours=3))]),
     ),
     TEXT,
