@@ -30,9 +30,11 @@ SHIPPED = dict(SESSION)
 SESSION[FROZEN] = "60s"  # a machine that stands still for seconds is no frozen process; those of their own have ours
 IN_CI = bool(os.environ.get("CI"))
 FOR_CI = (
+    "tests/contract/test_bus_parity_servers",
     "tests/service/races/",
     "tests/service/strangers/",
     "tests/service/erasing/",
+    "tests/service/deploy/test_kafka",
     "tests/service/deploy/test_roles",
     "tests/service/events/test_interleavings",
     "tests/service/events/test_worker",
