@@ -34,7 +34,7 @@ FOR_CI = (
     "tests/service/races/",
     "tests/service/strangers/",
     "tests/service/erasing/",
-    "tests/service/deploy/test_kafka",
+    "tests/service/deploy/test_kafka_rights",
     "tests/service/deploy/test_roles",
     "tests/service/events/test_interleavings",
     "tests/service/events/test_worker",

@@ -16,6 +16,6 @@ _MADE_UP = re.compile(
 
 
 def telltales(text: str, words: Iterable[str]) -> list[str]:
-    """Which of the words stand in the text, in whatever case, outside of what machines make up."""
-    plain = _MADE_UP.sub(" ", text).lower()
-    return [word for word in words if word.lower() in plain]
+    """Which of the words stand in the text, as they are written, outside of what machines make up."""
+    plain = _MADE_UP.sub(" ", text)
+    return [word for word in words if word in plain]

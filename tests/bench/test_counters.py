@@ -72,21 +72,25 @@ async def api(orders_url: str, bus_url: str, statements: Statements) -> AsyncIte
         yield client
 
 
-async def placed(api: ServiceClient, lines: int) -> dict[str, Any]:
-    """Place an order under its Idempotency-Key, and read it whole."""
+async def submit(api: ServiceClient, lines: int, *, keyed: bool = True) -> str:
+    """Place an order, usually under its Idempotency-Key; its id."""
     order = body(lines)
-    answer = await api.post("/v1/orders", json=order, headers={"Idempotency-Key": order["external_id"]})
+    headers = {"Idempotency-Key": order["external_id"]} if keyed else {}
+    answer = await api.post("/v1/orders", json=order, headers=headers)
     assert answer.status_code == 201, answer.text
-    whole: dict[str, Any] = (await api.get(f"/v1/orders/{answer.json()['id']}")).json()
+    return str(answer.json()["id"])
+
+
+async def placed(api: ServiceClient, lines: int) -> dict[str, Any]:
+    """An order that was placed, read whole."""
+    whole: dict[str, Any] = (await api.get(f"/v1/orders/{await submit(api, lines)}")).json()
     return whole
 
 
 async def place(api: ServiceClient, url: str, statements: Statements, lines: int) -> list[str]:
     """What placing an order asks of the database."""
-    order = body(lines)
     await statements.of(url)
-    answer = await api.post("/v1/orders", json=order, headers={"Idempotency-Key": order["external_id"]})
-    assert answer.status_code == 201, answer.text
+    await submit(api, lines)
     return await statements.of(url)
 
 
@@ -104,16 +108,9 @@ async def test_placing_reads_no_table_whole_though_it_was_planned_while_there_wa
 ) -> None:
     for keyed in (True, False):
         for _ in range(30):
-            await _place(api, keyed=keyed)
+            await submit(api, 2, keyed=keyed)
     read = await _read_whole(api, orders_url, 60)
     assert not any(read.values()), read
-
-
-async def _place(api: ServiceClient, *, keyed: bool) -> None:
-    order = body(2)
-    headers = {"Idempotency-Key": order["external_id"]} if keyed else {}
-    answer = await api.post("/v1/orders", json=order, headers=headers)
-    assert answer.status_code == 201, answer.text
 
 
 async def _read_whole(api: ServiceClient, url: str, placed: int) -> dict[str, int]:

@@ -19,7 +19,7 @@ from tests.sockets import on_a_socket
 from tests.telltale import telltales
 from tests.unit.orders.said import Said
 
-PERSONAL = ("Ana Pop", "ana@", "example.ro", "712", "345", "înfrățirii", "cluj", "400001")
+PERSONAL = ("Ana", "Pop", "ana@", "xample.ro", "712", "345", "Înfrățirii", "Cluj", "400001")
 
 
 @dataclass
