@@ -6,6 +6,8 @@ import pwd
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -62,7 +64,7 @@ class Postgres:
 
     def start(self) -> Self:
         """Start the server, making its data directory at the first time; returns when it takes connections."""
-        self.kill()  # a crashed server's children may still hold its memory
+        self.clear()
         binaries = find_binaries(self._version())
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         prefix, user = _unprivileged(self.directory)
@@ -74,7 +76,6 @@ class Postgres:
         command += [f"-c{name}={value}" for name, value in settings.items()]
         # SIGINT is PostgreSQL's "fast" stop: it does not wait for clients
         child = Child("postgres", command, self.log, env=_environment(), user=user, stop_signal=signal.SIGINT)
-        child.clear_leftover()
         require_free(self.port, "PostgreSQL", "POSTGRES_PORT")
         child.start()
         self._child = child
@@ -87,11 +88,19 @@ class Postgres:
         """Stop it cleanly; what was committed is on disk."""
         if self._child is not None:
             self._child.stop(grace=60)
+            self._end_backends()
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """End it as a crash of the whole machine would: when this returns, nobody answers or writes any more."""
         if self._child is not None:
             self._child.kill()
+            self._end_backends()
+
+    def clear(self) -> None:
+        """End what an earlier run, or a crash, left of it."""
+        self.kill()
+        Child("postgres", [], self.log, stop_signal=signal.SIGINT).clear_leftover()
+        self._end_backends()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -99,16 +108,33 @@ class Postgres:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _end_backends(self) -> None:
+        """End what outlives a server that is gone; one that lives, whoever started it, keeps its own.
+
+        Each connection is served by a process with a group of its own, which notices the server's end only when it
+        next waits: until then it answers and writes, and as long as it lives no new server starts on that data.
+        """
+        if not wait_until(lambda: not _ended(self._left_behind()), 60):
+            raise CannotStartError(f"Processes of an earlier PostgreSQL still use {self.data}: {self._left_behind()}")
+
+    def _left_behind(self) -> list[int]:
+        at_work = _at_work_in(self.data)
+        return [] if self._claim()[:1] in [[str(pid)] for pid in at_work] else at_work
+
+    def _claim(self) -> list[str]:
+        """What the server says of itself in its data: first its pid."""
+        try:
+            return (self.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return []
+
     def _version(self) -> int | None:
         file = self.data / "PG_VERSION"
         return int(file.read_text()) if file.exists() else None
 
     def _ready(self) -> bool:
         """Ready by the server's own word; a pid file left by another process does not count."""
-        try:
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
-        except OSError:
-            return False
+        lines = self._claim()
         return len(lines) > 7 and int(lines[0]) == self.pid and lines[7].strip() == "ready"  # noqa: PLR2004 - its format
 
     def _initdb(self, binaries: Path, prefix: list[str], user: str | None) -> None:
@@ -179,6 +205,24 @@ def _unprivileged(directory: Path) -> tuple[list[str], str | None]:
             f"{directory}. Run this as an ordinary user, or open the way to that folder (chmod o+x on its parents)."
         )
     return [], "nobody"
+
+
+def _at_work_in(data: Path) -> list[int]:
+    """PostgreSQL's processes on this data, whoever started them: they stand in its directory."""
+    found, where = [], str(data.resolve())
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile, or is another user's
+            if (entry / "comm").read_text() == "postgres\n" and str((entry / "cwd").readlink()) == where:
+                found.append(int(entry.name))
+    return found
+
+
+def _ended(pids: Sequence[int]) -> Sequence[int]:
+    """The same, each of them sent SIGKILL."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return pids
 
 
 def _environment() -> dict[str, str]:

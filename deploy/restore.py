@@ -75,7 +75,7 @@ class RestoringSystem(System):
 def put_back(backup: Backup, server: Postgres) -> Path | None:
     """A stopped server's data becomes the backup's; where its old data is now. The backup stays as it is."""
     backups.verify(backup.data)
-    server.kill()  # what a crash left
+    server.clear()
     aside = None
     if server.data.exists():
         aside = server.data.with_name(f"data.before-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")

@@ -53,6 +53,15 @@ async def test_a_server_put_back_is_as_it_was_when_the_backup_ended_and_what_cam
         server.kill()
 
 
+async def test_a_server_that_still_runs_is_ended_before_its_data_is_put_aside(server: Postgres, tmp_path: Path) -> None:
+    """A supervisor that was killed leaves it behind; it would go on writing into what was put aside."""
+    backup = take(server.url(), tmp_path / "backup")
+    aside = put_back(backup, Postgres(server.directory))
+    assert not server.alive
+    assert aside is not None
+    assert not (aside / "postmaster.pid").exists(), "it ended cleanly"
+
+
 async def test_a_backup_that_is_not_whole_is_not_put_back(server: Postgres, tmp_path: Path) -> None:
     """Guards: the manifest, and the file that is written last."""
     await write(server, "CREATE TABLE numbers AS SELECT 1 AS n")

@@ -1,12 +1,15 @@
 """The launcher: a real server, from either source, that survives crashes of ours and refuses clearly."""
 
+import asyncio
 import os
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -46,6 +49,48 @@ async def test_what_was_committed_is_there_after_a_crash_and_a_second_start(dire
         server.start()
         assert await ask(server, "SELECT number FROM kept") == 7
     assert not server.alive
+
+
+@asynccontextmanager
+async def busy(server: Postgres) -> AsyncIterator[asyncio.Task[Any]]:
+    """A connection whose process works, and does not look whether its server lives; what it is asked."""
+    connection = await asyncpg.connect(server.url())
+    asked = asyncio.create_task(connection.fetchval("SELECT count(*) FROM generate_series(1, 1000000000)"))
+    at_work = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%generate_series%'"
+    async with asyncio.timeout(60):
+        while await ask(server, at_work) != 2:  # that one, and the one that looks
+            await asyncio.sleep(0.02)
+    yield asked
+    asked.cancel()
+    connection.terminate()
+
+
+async def test_when_a_server_was_ended_none_of_its_connections_answers_any_more(directory: Path) -> None:
+    """The process of a connection outlives its server: a statement that is under way would still be committed."""
+    server = Postgres(directory / "postgres", throwaway=True).start()
+    async with busy(server) as asked:
+        server.kill()
+        assert launcher._at_work_in(server.data) == []
+        with pytest.raises((ConnectionError, asyncpg.PostgresConnectionError)):
+            await asyncio.wait_for(asked, 60)
+
+
+async def test_a_crashed_server_starts_while_a_connection_of_it_is_still_busy(directory: Path) -> None:
+    with Postgres(directory / "postgres", throwaway=True) as server:
+        async with busy(server):
+            os.kill(server.pid, signal.SIGKILL)
+            await asyncio.to_thread(server.start)
+            assert await ask(server, "SELECT 1") == 1
+
+
+async def test_a_living_server_that_is_not_ours_keeps_its_connections(directory: Path) -> None:
+    with Postgres(directory / "postgres", throwaway=True) as server:
+        async with busy(server) as asked:
+            stranger = Postgres(directory / "postgres", throwaway=True, log=directory / "other.log")
+            with pytest.raises(CannotStartError, match=r"postmaster\.pid"):
+                await asyncio.to_thread(stranger.start)
+            assert not asked.done()
+            assert await ask(server, "SELECT 1") == 1
 
 
 async def test_a_server_left_by_a_killed_supervisor_is_taken_over(directory: Path) -> None:
