@@ -25,9 +25,13 @@ tracer = trace.get_tracer("comanda.events")
 
 @dataclass(frozen=True, slots=True)
 class Heard(Generic[F]):
-    """One of several facts taken at once, and the cause of what follows from it alone: for `emit_all(..., causes)`."""
+    """One of several facts taken at once, its envelope, and the cause of what follows from it alone.
+
+    The cause is for `emit_all(..., causes)` and `tx.acting(cause)`.
+    """
 
     event: F
+    fact: Envelope
     cause: Cause
 
 
@@ -142,7 +146,7 @@ class Consumer:
             heard = []
             for envelope, event in facts:
                 spans.enter_context(self._span(envelope))
-                heard.append(Heard(event, self._cause(envelope, traceparent())))
+                heard.append(Heard(event, envelope, self._cause(envelope, traceparent())))
             tx.fact, tx.cause = facts[-1][0], heard[-1].cause
             await gatherer(tx, heard)
             await tx.flush()

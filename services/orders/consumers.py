@@ -7,6 +7,6 @@ from services.orders.placing import consumers as placing
 from services.orders.profit import consumers as profit
 
 consumer = Consumer("orders")
+profit.register(consumer)  # first: what an order costs is known when the same facts complete it
 lifecycle.register(consumer)
 placing.register(consumer)
-profit.register(consumer)

@@ -160,6 +160,19 @@ async def test_learning_that_an_order_is_reserved_takes_the_same_few_statements_
     assert len(asked[1]) <= LEARN, asked[1]
 
 
+async def test_learning_of_many_orders_takes_as_many_statements_as_of_one(
+    api: ServiceClient, orders_url: str, statements: Statements
+) -> None:
+    asked = []
+    for many in (2, 1, 5, 20):
+        records = [record_of(Said(await placed(api, 1)).stock("reserved"), noun="reservation") for _ in range(many)]
+        await statements.of(orders_url)
+        assert await learning.deliver(api.context.uow, *records) == many
+        asked.append(await statements.of(orders_url))
+    assert len({len(each) for each in asked[1:]}) == 1, asked
+    assert 0 < len(asked[1]) <= LEARN, asked[1]
+
+
 @pytest.mark.parametrize("facts", [1, 20])
 async def test_taking_facts_costs_one_transaction_and_one_look_into_the_inbox_beside_their_effect(
     database: Databases, statements: Statements, facts: int

@@ -64,11 +64,9 @@ async def erase(tx: Transaction, customer_id: UUID, reason: str) -> dict[str, An
     ]
     told = await tx.emit(aggregate, *facts)
     cause = tx.cause
-    for order in theirs:
-        entry = Entry(
-            told[0], CustomerErased.topic, erased_at, cause.actor, cause.correlation_id, cause.causation_id, {}
-        )
-        await orders.note(tx, order, entry)
+    who = (cause.actor, cause.correlation_id, cause.causation_id)
+    entry = Entry(told[0], CustomerErased.topic, erased_at, *who, {})
+    await orders.note(tx, [(order, entry) for order in theirs])
     erasure = (new_id(), customer_id, erased_at, cause.actor, reason, theirs, json.dumps(done))
     await store.note_erasure(tx, *erasure)
     return {"id": customer_id, "erased_at": erased_at, "orders": len(theirs), "rows": done}

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from libs.contracts.orders import OrderFact
 from libs.events.contract import Event
-from libs.events.transaction import Transaction
+from libs.events.transaction import Cause, Transaction
 from services.orders.lifecycle import timeline
+from services.orders.lifecycle.axes import Part
 from services.orders.lifecycle.domain import Order
 from services.orders.lifecycle.lines import Hold
 
@@ -25,10 +25,15 @@ class Told:
 
 @dataclass
 class Change:
-    """An order under its lock, as it was found, and what its timeline gets."""
+    """An order under its lock, as it was found, why it changes, and what its timeline gets.
+
+    `heard`: the newest of a part of it, where that is news.
+    """
 
     order: Order
     now: datetime
+    cause: Cause
+    heard: Part | None = None
     before: dict[str, Any] = field(init=False)
     known_holds: dict[UUID, datetime | None] = field(init=False)
     known_cut: int = field(init=False)
@@ -62,19 +67,22 @@ class Change:
 
     async def speak(self, tx: Transaction) -> None:
         """Emit what the order has said, because of `tx.cause`; nobody emits an order's facts otherwise."""
-        said = list(self.order.said)
-        self._keep(tx, said, await timeline.emit(tx, self.order, self.before))
+        self._said(tx.cause, await tx.emit(self.order, *self.order.said))
 
-    def _keep(self, tx: Transaction, said: Sequence[OrderFact], entries: list[timeline.Entry]) -> None:
+    def _said(self, cause: Cause, ids: Sequence[UUID]) -> None:
+        """Note what was emitted under these ids."""
+        said = list(self.order.said)
+        entries = timeline.spoken(cause, self.order, self.before, ids)
         self.before = timeline.state_of(self.order)
         self.entries += entries
-        self.told += [Told(entry.event_id, fact, tx.cause.depth) for entry, fact in zip(entries, said, strict=True)]
+        self.told += [Told(entry.event_id, fact, cause.depth) for entry, fact in zip(entries, said, strict=True)]
 
     @staticmethod
     async def all_speak(tx: Transaction, changes: "Sequence[Change]") -> None:
-        """Emit what these orders have said, in one statement, because of `tx.cause`."""
-        ids = iter(await tx.emit_all([(change.order, fact) for change in changes for fact in change.order.said]))
+        """Emit what these orders have said, in one statement, each because of its own cause."""
+        facts = [(change, fact) for change in changes for fact in change.order.said]
+        causes = [change.cause for change, _ in facts]
+        ids = iter(await tx.emit_all([(change.order, fact) for change, fact in facts], causes))
         for change in changes:
-            said = list(change.order.said)
-            own = [next(ids) for _ in said]
-            change._keep(tx, said, timeline.spoken(tx, change.order, change.before, own))  # noqa: SLF001 - its own
+            own = [next(ids) for _ in change.order.said]
+            change._said(change.cause, own)  # noqa: SLF001 - its own

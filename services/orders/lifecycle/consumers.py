@@ -1,5 +1,6 @@
 """What the other services say about an order: each fact moves its own axis, then whatever follows is done."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from libs.contracts.common import WorkCleared, WorkStuck
@@ -35,9 +36,10 @@ from libs.contracts.shipping import (
     ShipmentReturned,
     ShipmentTracked,
 )
-from libs.events.consumer import Consumer
+from libs.events.consumer import Consumer, Heard
 from libs.events.transaction import Transaction
-from services.orders.lifecycle import handlers
+from services.orders.lifecycle import store
+from services.orders.lifecycle.learning import News, learn
 
 STOCK = (StockReserved, StockWaiting, StockRejected, StockReleased, StockDeducted)
 PAYMENT = (
@@ -50,18 +52,17 @@ SHIPMENT = (
 )
 
 
-async def stock(tx: Transaction, fact: StockFact) -> None:
+def _stock(heard: Heard[StockFact]) -> News:
     """Inventory moved an order's reservation."""
-    part = fact.reservation
+    part = heard.event.reservation
     short = {line.sku: line.short.text for line in part.lines if line.short}
-    await handlers.learn(
-        tx, fact, part, {"state": str(part.state), "version": part.version} | ({"short": short} if short else {})
-    )
+    detail = {"state": str(part.state), "version": part.version} | ({"short": short} if short else {})
+    return News(heard, part.order_id, detail, part)
 
 
-async def payment(tx: Transaction, fact: PaymentFact) -> None:
+def _payment(heard: Heard[PaymentFact]) -> News:
     """Payments moved an order's money."""
-    part = fact.payment
+    part = heard.event.payment
     detail = {
         "status": str(part.status),
         "version": part.version,
@@ -70,12 +71,12 @@ async def payment(tx: Transaction, fact: PaymentFact) -> None:
         "provider": part.provider,
         "provider_ref": part.provider_ref,
     }
-    await handlers.learn(tx, fact, part, detail)
+    return News(heard, part.order_id, detail, part)
 
 
-async def shipment(tx: Transaction, fact: ShipmentFact) -> None:
+def _shipment(heard: Heard[ShipmentFact]) -> News:
     """Shipping moved an order's parcels."""
-    part = fact.fulfilment
+    fact, part = heard.event, heard.event.fulfilment
     parcels = [
         {"shipment": str(s.id), "state": str(s.state), "status": s.status, "awb": s.awb}
         for s in part.shipments
@@ -83,28 +84,49 @@ async def shipment(tx: Transaction, fact: ShipmentFact) -> None:
     ]
     failures = {str(s.id): s.failure for s in part.shipments if s.failure and fact.shipment_id in {None, s.id}}
     detail = {"version": part.version, "shipments": parcels} | ({"failures": failures} if failures else {})
-    await handlers.learn(tx, fact, part, detail)
+    return News(heard, part.order_id, detail, part)
 
 
-async def message(tx: Transaction, fact: MessageFact) -> None:
+def _message(heard: Heard[MessageFact]) -> News | None:
     """A message about an order left, or never will."""
-    if fact.order_id is not None:
-        detail: dict[str, Any] = {"kind": fact.kind, "by": fact.by}
-        if isinstance(fact, NotificationFailed):
-            detail["reason"] = fact.reason
-        await handlers.note(tx, fact, fact.order_id, detail)
+    fact = heard.event
+    if fact.order_id is None:
+        return None
+    failed = {"reason": fact.reason} if isinstance(fact, NotificationFailed) else {}
+    return News(heard, fact.order_id, {"kind": fact.kind, "by": fact.by} | failed)
 
 
-async def work(tx: Transaction, fact: WorkStuck | WorkCleared) -> None:
+def _work(heard: Heard[WorkStuck | WorkCleared]) -> News | None:
     """Something that concerns an order stands still, or moves again."""
-    await handlers.learn_work(tx, fact)
+    fact = heard.event
+    if fact.order_id is None:
+        return None
+    stuck = {"kind": str(fact.kind), "what": fact.what} if isinstance(fact, WorkStuck) else {}
+    return News(heard, fact.order_id, {"service": fact.service} | stuck)
+
+
+_NEWS: dict[str, Callable[[Heard[Any]], News | None]] = {
+    contract.topic: read
+    for contracts, read in (
+        (STOCK, _stock),
+        (PAYMENT, _payment),
+        (SHIPMENT, _shipment),
+        ((NotificationSent, NotificationFailed), _message),
+        ((WorkStuck, WorkCleared), _work),
+    )
+    for contract in contracts
+}
+
+
+async def told(tx: Transaction, facts: Sequence[Heard[Any]]) -> None:
+    """Other services said something about orders."""
+    found = [news for heard in facts if (news := _NEWS[heard.fact.type](heard)) is not None]
+    there = await learn(tx, found)
+    for news in found:
+        if isinstance(news.heard.event, WorkStuck | WorkCleared) and news.order_id in there:
+            await store.learn_work(tx, news.order_id, news.heard.event)
 
 
 def register(consumer: Consumer) -> None:
     """Listen to everything that is said about orders."""
-    consumer.on(*STOCK)(stock)
-    consumer.on(*PAYMENT)(payment)
-    consumer.on(*SHIPMENT)(shipment)
-    consumer.on(NotificationSent, NotificationFailed)(message)
-    consumer.on(WorkStuck)(work)
-    consumer.on(WorkCleared)(work)
+    consumer.on_all(*STOCK, *PAYMENT, *SHIPMENT, NotificationSent, NotificationFailed, WorkStuck, WorkCleared)(told)

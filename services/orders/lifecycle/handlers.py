@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-from libs.contracts.common import WorkCleared, WorkStuck
 from libs.contracts.orders import (
     CancelReason,
     GiveBack,
@@ -16,14 +14,11 @@ from libs.contracts.orders import (
     OrderReady,
     PaymentKind,
 )
-from libs.events.consumer import RefusedFact
-from libs.events.contract import Event
 from libs.events.transaction import Transaction, new_id
 from libs.service.call import check_version
 from libs.service.problems import Conflict, NotFound
-from services.orders.lifecycle import store, timeline
-from services.orders.lifecycle.axes import Part
-from services.orders.lifecycle.change import Change, Told
+from services.orders.lifecycle import store
+from services.orders.lifecycle.change import Change
 from services.orders.lifecycle.domain import Order
 from services.orders.lifecycle.lateness import alert
 from services.orders.lifecycle.lines import Hold
@@ -65,26 +60,21 @@ async def opened(tx: Transaction, order_id: UUID, if_match: int | None = None) -
     if found is None:
         raise NotFound("there is no such order")
     check_version(found[0].version, if_match)
-    return Change(*found)
+    return Change(*found, tx.cause)
 
 
-async def keep(tx: Transaction, change: Change, heard: Part | None = None) -> Order:
-    """Take every step that follows, emit what was said, write all of it down, with what was `heard` that is news."""
-    order = change.order
-    await go_on(tx, change)
-    await store.save(tx, order, change.entries, heard)
-    if holds := change.changed_holds():
-        await store.save_holds(tx, order, holds)
-    if sum(line.cut for line in order.lines) != change.known_cut:
-        await store.save_cuts(tx, order)
-    for follow in rooms().follow:
-        await follow(tx, [change])
-    return order
+async def keep(tx: Transaction, change: Change) -> Order:
+    """Take every step that follows, emit what was said, write all of it down."""
+    await keep_all(tx, [change])
+    return change.order
 
 
 async def keep_all(tx: Transaction, changes: Sequence[Change]) -> None:
-    """Write down many orders that have taken every step and said everything: `keep` for those already gone on."""
-    await store.save_all(tx, [(change.order, change.entries) for change in changes])
+    """The same for many orders, each because of its own cause, in few statements."""
+    if not changes:
+        return
+    await _go_on(tx, changes)
+    await store.save(tx, [(change.order, change.entries, change.heard) for change in changes])
     for change in changes:
         if holds := change.changed_holds():
             await store.save_holds(tx, change.order, holds)
@@ -94,64 +84,25 @@ async def keep_all(tx: Transaction, changes: Sequence[Change]) -> None:
         await follow(tx, changes)
 
 
-async def go_on(tx: Transaction, change: Change) -> None:
+async def _go_on(tx: Transaction, changes: Sequence[Change]) -> None:
     """Take every step that follows, emit what was said and let the rules react to it, until nothing follows."""
-    while True:
-        await take_steps(tx, change)
-        if not change.told:
-            return
-        await rooms().react(tx, change)
+    while changes:
+        for change in changes:
+            await _step(tx, change)
+        await Change.all_speak(tx, changes)
+        changes = [change for change in changes if change.told]
+        await rooms().react(tx, changes)
 
 
 async def take_steps(tx: Transaction, change: Change) -> None:
     """Take every step that follows and emit what was said, because of `tx.cause`."""
-    while advance(change.order, change.now, ASK_AGAIN) is Step.JUDGE:
-        await rooms().judge(tx, change)
+    await _step(tx, change)
     await change.speak(tx)
 
 
-async def learn(tx: Transaction, fact: Event, part: Part, detail: dict[str, Any]) -> None:
-    """Take in what a service says about its part of an order, then do what follows from everything known."""
-    found = await store.locked(tx, part.order_id)
-    if found is None:
-        raise RefusedFact(f"there is no order {part.order_id}")
-    change = Change(*found)
-    order = change.order
-    _hear(tx, change, fact, detail)
-    news = order.heard.learn(part)
-    if news:
-        order.version += 1
-    await keep(tx, change, order.heard.newest(part) if news else None)
-
-
-async def note(tx: Transaction, fact: Event, order_id: UUID, detail: dict[str, Any]) -> bool:
-    """Write a fact that changes nothing by itself into an order's timeline; False when there is no such order."""
-    if not await rooms().listens(tx, fact.topic):
-        return await store.note(tx, order_id, timeline.heard(tx, detail))
-    found = await store.locked(tx, order_id)
-    if found is None:
-        return False
-    change = Change(*found)
-    _hear(tx, change, fact, detail)
-    await keep(tx, change)
-    return True
-
-
-def _hear(tx: Transaction, change: Change, fact: Event, detail: dict[str, Any]) -> None:
-    entry = timeline.heard(tx, detail)
-    change.entries.append(entry)
-    change.told.append(Told(entry.event_id, fact, tx.cause.depth))
-
-
-async def learn_work(tx: Transaction, fact: WorkStuck | WorkCleared) -> None:
-    """Keep what stands still and concerns an order, so that it can be said why an order does not move."""
-    if fact.order_id is None:
-        return
-    stuck = (fact.kind, fact.what, fact.since, fact.next_try, False) if isinstance(fact, WorkStuck) else None
-    values = (fact.work, fact.version, fact.service, *(stuck or (None, None, None, None, True)))
-    detail = {"service": fact.service} | ({"kind": str(fact.kind), "what": fact.what} if stuck else {})  # type: ignore[union-attr]
-    if await note(tx, fact, fact.order_id, detail):
-        await store.learn_work(tx, fact.order_id, values)
+async def _step(tx: Transaction, change: Change) -> None:
+    while advance(change.order, change.now, ASK_AGAIN) is Step.JUDGE:
+        await rooms().judge(tx, change)
 
 
 async def cancel_order(tx: Transaction, order_id: UUID, reason: CancelReason, if_match: int | None = None) -> Order:

@@ -1,13 +1,13 @@
 """Every statement about an order that moves: lock it, read it, write it back."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from libs.contracts.common import Person, PickupPoint
+from libs.contracts.common import Person, PickupPoint, WorkCleared, WorkStuck
 from libs.contracts.inventory import ReservationSnapshot
 from libs.contracts.orders import (
     CancelReason,
@@ -113,16 +113,22 @@ WITH told AS ({_ENTRIES}), heard AS ({_PART})
 UPDATE orders SET {", ".join(f"{name} = ${n}" for n, name in enumerate(MOVING, 21))} WHERE id = $1
 """  # noqa: S608 - constants
 _NOTE = """
-WITH counted AS (
-    UPDATE orders SET events = events + 1,
-        chain = sha256(coalesce(chain, ''::bytea) || int8send(events + 1) || $12::bytea)
-    WHERE id = $1 RETURNING events, chain, person IS NOT NULL AS known
+WITH told AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::uuid[], $7::uuid[],
+                         $8::text[], $9::text[], $10::bytea[], $11::bytea[], $12::bytea[])
+        AS t(order_id, event_id, topic, at, actor, correlation_id, causation_id, detail, personal, salt,
+             personal_digest, digest)
+), counted AS (
+    UPDATE orders o SET events = o.events + 1,
+        chain = sha256(coalesce(o.chain, ''::bytea) || int8send(o.events + 1) || t.digest)
+    FROM told t WHERE o.id = t.order_id
+    RETURNING t.*, o.events AS number, o.chain, o.person IS NOT NULL AS known
 )
 INSERT INTO order_event (order_id, number, event_id, topic, at, actor, correlation_id, causation_id, detail,
                          personal, salt, personal_digest, chain)
-SELECT $1, events, $2, $3, $4, $5, $6, $7, $8, CASE WHEN known THEN $9::jsonb END, CASE WHEN known THEN $10::bytea END,
-       $11, chain
-FROM counted
+SELECT order_id, number, event_id, topic, at, actor, correlation_id, causation_id, detail::jsonb,
+       CASE WHEN known THEN personal::jsonb END, CASE WHEN known THEN salt END, personal_digest, chain
+FROM counted RETURNING order_id
 """
 
 
@@ -221,17 +227,15 @@ def _heard(rows: list[tuple[str, UUID, str, list[str]]]) -> Heard:
     return heard
 
 
-async def save(tx: Transaction, order: Order, entries: Sequence[Entry], heard: Part | None = None) -> None:
-    """Write back what moves of an order, append to its timeline, and keep what a service said about it, in one.
+async def save(tx: Transaction, orders: Sequence[tuple[Order, Sequence[Entry], Part | None]]) -> None:
+    """Write back what moves of orders, append to their timelines, keep what was said about a part; one round trip.
 
-    `heard` is the newest of its part that the order has heard, where it is news.
+    The part is the newest that an order has heard of it, where that is news.
     """
-    await tx.sql.execute(_SAVE, *_saved(order, entries, heard))
-
-
-async def save_all(tx: Transaction, orders: Sequence[tuple[Order, Sequence[Entry]]]) -> None:
-    """Write back what moves of many orders, and append to their timelines, in one round trip."""
-    await tx.sql.executemany(_SAVE, [_saved(order, entries, None) for order, entries in orders])
+    if len(orders) == 1:
+        await tx.sql.execute(_SAVE, *_saved(*orders[0]))
+    else:
+        await tx.sql.executemany(_SAVE, [_saved(*each) for each in orders])
 
 
 def _saved(order: Order, entries: Sequence[Entry], heard: Part | None) -> tuple[Any, ...]:
@@ -241,13 +245,33 @@ def _saved(order: Order, entries: Sequence[Entry], heard: Part | None) -> tuple[
     return order.id, *columns, *_part(order, heard), *(getattr(order, name) for name in MOVING)
 
 
-async def note(tx: Transaction, order_id: UUID, entry: Entry) -> bool:
-    """Append to an order's timeline what changes nothing of it; False when there is no such order."""
-    what, whose = (entry.event_id, entry.topic, entry.at), (entry.actor, entry.correlation_id, entry.causation_id)
-    seal, personal = sealed(order_id, entry), _json(entry.personal)
-    sums = (seal.salt, seal.personal_digest, seal.digest)
-    done = await tx.sql.execute(_NOTE, order_id, *what, *whose, json.dumps(entry.detail), personal, *sums)
-    return bool(done == "INSERT 0 1")
+async def lock(tx: Transaction, order_ids: Collection[UUID]) -> None:
+    """Lock these orders, in sorted order."""
+    await tx.sql.execute("SELECT id FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE", sorted(order_ids))
+
+
+async def note(tx: Transaction, entries: Sequence[tuple[UUID, Entry]]) -> set[UUID]:
+    """Append to each of these orders' timelines what changes nothing of it; which of them there are.
+
+    One entry an order: its number and its chain follow from the last.
+    """
+    seals = [sealed(order_id, entry) for order_id, entry in entries]
+    rows = await tx.sql.fetch(
+        _NOTE,
+        [order_id for order_id, _ in entries],
+        [entry.event_id for _, entry in entries],
+        [entry.topic for _, entry in entries],
+        [entry.at for _, entry in entries],
+        [entry.actor for _, entry in entries],
+        [entry.correlation_id for _, entry in entries],
+        [entry.causation_id for _, entry in entries],
+        [json.dumps(entry.detail) for _, entry in entries],
+        [_json(entry.personal) for _, entry in entries],
+        [seal.salt for seal in seals],
+        [seal.personal_digest for seal in seals],
+        [seal.digest for seal in seals],
+    )
+    return {row["order_id"] for row in rows}
 
 
 def _columns(order: Order, entries: Sequence[Entry], first: int) -> tuple[list[Any], ...]:
@@ -338,14 +362,15 @@ async def kinds_known_now(tx: Transaction, order: Order) -> tuple[DeliveryKind |
     )
 
 
-async def learn_work(tx: Transaction, order_id: UUID, values: tuple[Any, ...]) -> None:
-    """Keep the newest about work that stands still; `values`: the columns of order_work but the order's id."""
+async def learn_work(tx: Transaction, order_id: UUID, fact: WorkStuck | WorkCleared) -> None:
+    """Keep what stands still and concerns an order, so that it can be said why it does not move; the newest counts."""
+    stuck = (fact.kind, fact.what, fact.since, fact.next_try, False) if isinstance(fact, WorkStuck) else None
     await tx.sql.execute(
         """INSERT INTO order_work (order_id, work, version, service, kind, what, since, next_try, cleared)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
            ON CONFLICT (work) DO UPDATE SET version = excluded.version, kind = excluded.kind, what = excluded.what,
                since = excluded.since, next_try = excluded.next_try, cleared = excluded.cleared
            WHERE order_work.version < excluded.version""",
-        order_id,
-        *values,
+        *(order_id, fact.work, fact.version, fact.service),
+        *(stuck or (None, None, None, None, True)),
     )

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from libs.contracts.orders import OrderFact, OrderSnapshot
-from libs.events.transaction import Cause, Transaction, new_id
+from libs.events.envelope import Envelope
+from libs.events.transaction import Cause, new_id
 from services.orders.lifecycle.domain import Order
 
 AXES = ("lifecycle", "stock", "payment", "fulfilment")
@@ -32,11 +33,8 @@ class Entry:
     personal: dict[str, Any] | None = None  # goes with the person when they are erased; chained by a salted digest
 
 
-def heard(tx: Transaction, detail: dict[str, Any]) -> Entry:
-    """The entry of the fact that this transaction handles; what somebody put in words is taken as personal."""
-    fact = tx.fact
-    if fact is None:
-        raise RuntimeError("there is no fact outside a consumer")
+def heard(fact: Envelope, detail: dict[str, Any]) -> Entry:
+    """The entry of a fact that was heard; what somebody put in words is taken as personal."""
     words = {name: value for name, value in detail.items() if name in WORDS}
     rest = {name: value for name, value in detail.items() if name not in WORDS}
     who = (fact.actor, fact.correlation_id, fact.causation_id)
@@ -57,15 +55,10 @@ def noted(
     return Entry(new_id(), topic, datetime.now(UTC), *who, detail or {}, before, after, personal or None)
 
 
-async def emit(tx: Transaction, order: Order, before: dict[str, Any]) -> list[Entry]:
-    """Emit what the order has said; the entries for it. Nobody emits an order's facts otherwise."""
-    return spoken(tx, order, before, await tx.emit(order, *order.said))
-
-
-def spoken(tx: Transaction, order: Order, before: dict[str, Any], ids: Sequence[UUID]) -> list[Entry]:
-    """The entries for what the order has said, emitted under these ids."""
+def spoken(cause: Cause, order: Order, before: dict[str, Any], ids: Sequence[UUID]) -> list[Entry]:
+    """The entries for what the order has said, emitted under these ids; it has nothing more to say then."""
     said: Sequence[OrderFact] = order.said
-    cause, now, entries = tx.cause, datetime.now(UTC), []
+    now, entries = datetime.now(UTC), []
     for event_id, fact in zip(ids, said, strict=True):
         after = _state_told(fact.order)
         changed = [name for name in after if before.get(name) != after[name]]

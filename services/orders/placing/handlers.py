@@ -59,7 +59,7 @@ async def place_order(tx: Transaction, submitted: PlaceOrder, links: Links) -> O
     taking = Taking(f"{channel.series}-{year}-{number:06d}", customer_id, around.now, tx.cause.actor, wrong, links)
     placed = place(submitted, channel, around.methods, taking)
     await store.insert(tx, placed)
-    change = Change(placed.order, around.now)
+    change = Change(placed.order, around.now, tx.cause)
     change.before, change.known_holds = {}, {}
     return await keep(tx, change)
 

@@ -8,5 +8,5 @@ from services.orders.profit import handlers
 
 def register(consumer: Consumer) -> None:
     """Listen to everything that is said about costs."""
-    consumer.on(CostRecorded)(handlers.learn_cost)
+    consumer.on_all(CostRecorded)(handlers.learn_costs)
     consumer.on(ItemChanged)(handlers.learn_item)

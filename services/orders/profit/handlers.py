@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid5
 
 from libs.contracts.common import CostRecorded, Money
 from libs.contracts.inventory import ItemChanged
 from libs.contracts.orders import HoldKind
+from libs.events.consumer import Heard
 from libs.events.transaction import Transaction
 from libs.service.call import check_version
 from libs.service.problems import NotFound
@@ -15,6 +17,7 @@ from services.orders.lifecycle import store as lifecycle
 from services.orders.lifecycle.change import Change
 from services.orders.lifecycle.domain import BY, Judged, Order
 from services.orders.lifecycle.handlers import NotHeld
+from services.orders.lifecycle.learning import News, learn
 from services.orders.profit import log, store
 from services.orders.profit.domain import Report, Settings, report
 from services.orders.profit.sale import sale_of
@@ -54,30 +57,37 @@ async def judge(tx: Transaction, change: Change) -> None:
     change.order.judged = Judged.LOSS if found is not None and found < 0 else Judged.FINE
 
 
-async def learn_cost(tx: Transaction, fact: CostRecorded) -> None:
-    """A service states a cost; an order that is held for a loss is judged again."""
-    amount = fact.amount
-    detail = {"kind": str(fact.kind), "amount": amount.wire(), "actual": fact.actual, "source": fact.source}
-    if not await orders.note(tx, fact, fact.order_id, detail):
-        return
-    said = Said(
+async def learn_costs(tx: Transaction, facts: Sequence[Heard[CostRecorded]]) -> None:
+    """Services state costs; an order that is held for a loss is judged again."""
+    there = await learn(tx, [News(heard, heard.event.order_id, _detail(heard.event)) for heard in facts])
+    for heard in facts:
+        if heard.event.order_id in there and await store.say(tx, _said(heard)):
+            with tx.acting(heard.cause):
+                change = await orders.opened(tx, heard.event.order_id)
+                await _lift(tx, change)
+                await orders.keep(tx, change)
+
+
+def _detail(fact: CostRecorded) -> dict[str, Any]:
+    return {"kind": str(fact.kind), "amount": fact.amount.wire(), "actual": fact.actual, "source": fact.source}
+
+
+def _said(heard: Heard[CostRecorded]) -> Said:
+    fact = heard.event
+    return Said(
         order_id=fact.order_id,
         cost=fact.cost,
         version=fact.version,
         kind=str(fact.kind),
         source=fact.source,
-        amount=amount.minor,
-        currency=amount.currency,
+        amount=fact.amount.minor,
+        currency=fact.amount.currency,
         vat_recoverable=0,
         actual=fact.actual,
         by_hand=False,
-        at=tx.fact.time if tx.fact else log.now(),
-        said_by=tx.fact.actor if tx.fact else tx.cause.actor,
+        at=heard.fact.time,
+        said_by=heard.fact.actor,
     )
-    if await store.say(tx, said):
-        change = await orders.opened(tx, fact.order_id)
-        await _lift(tx, change)
-        await orders.keep(tx, change)
 
 
 async def learn_item(tx: Transaction, fact: ItemChanged) -> None:

@@ -14,11 +14,8 @@ from libs.service.items import Key
 from libs.service.problems import Conflict, Invalid, NotFound, Problem
 from services.orders.lifecycle import store as orders
 from services.orders.lifecycle.change import Change
-from services.orders.lifecycle.handlers import ASK_AGAIN, go_on, keep_all
-from services.orders.lifecycle.rooms import rooms
-from services.orders.lifecycle.steps import Step
-from services.orders.lifecycle.taking import advance
-from services.orders.statuses import entry_store, reacting, rule_store, store
+from services.orders.lifecycle.handlers import keep_all
+from services.orders.statuses import entry_store, store
 from services.orders.statuses.applying import give
 from services.orders.statuses.domain import Definition
 from services.orders.statuses.entries import Around, Entry, Wish
@@ -82,12 +79,13 @@ async def _apply(tx: Transaction, chunk: Sequence[Item]) -> dict[UUID, Result]:
         if item.status not in means:
             results[item.order_id] = _refused(item, Invalid(f"there is no status {item.status}"))
             continue
-        change = Change(order, now)
+        change = Change(order, now, tx.cause)
         before = order.version
         results[item.order_id] = await _one(tx, change, item, means[item.status], around, entries)
         if order.version != before:
             changes.append(change)
-    await _keep(tx, changes, entries)
+    await entry_store.write(tx, entries)
+    await keep_all(tx, changes)
     for change in changes:
         results[change.order.id]["version"] = change.order.version
     return results
@@ -109,21 +107,3 @@ async def _one(
 def _refused(item: Item, problem: Problem) -> Result:
     told = {"type": f"/problems/{problem.slug}", "status": problem.status.value, "detail": problem.detail}
     return {"order_id": str(item.order_id), "outcome": "refused", "problem": told}
-
-
-async def _keep(tx: Transaction, changes: Sequence[Change], entries: Sequence[Entry]) -> None:
-    """What `keep` does for one order, for many: step, speak, write, let the rules react, save."""
-    for change in changes:
-        while advance(change.order, change.now, ASK_AGAIN) is Step.JUDGE:
-            await rooms().judge(tx, change)
-    await Change.all_speak(tx, changes)
-    await entry_store.write(tx, entries)
-    told = [each for change in changes if not change.order.historic for each in change.told]
-    waiting = await rule_store.waiting(tx, told) if told else []
-    waited = {rule.topic for rule, _ in waiting}
-    for change in changes:
-        if not change.order.historic and any(each.event.topic in waited for each in change.told):
-            await reacting.run(tx, change, waiting, await entry_store.around(tx, [change.order.id]))
-            await go_on(tx, change)
-        change.told.clear()
-    await keep_all(tx, changes)

@@ -1,7 +1,7 @@
 """What rules do whenever an order moves: in its own transaction, under its lock, as a consequence of one fact."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from libs.events.transaction import Cause, Transaction
@@ -18,24 +18,25 @@ log = logging.getLogger(__name__)
 Waiting = Sequence[tuple[Rule, frozenset[UUID]]]
 
 
-async def listens(tx: Transaction, topic: str) -> bool:
-    """Whether a rule waits for facts of a topic."""
-    return await rule_store.listens(tx, topic)
+async def listens(tx: Transaction, topics: Collection[str]) -> frozenset[str]:
+    """Which of these topics a rule waits for."""
+    return await rule_store.listens(tx, topics)
 
 
-async def react(tx: Transaction, change: Change) -> None:
-    """Do what the rules say about what was told of an order; historic ones they leave alone."""
-    if change.order.historic:
-        change.told.clear()
-        return
-    waiting = await rule_store.waiting(tx, change.told)
-    if not waiting:
-        change.told.clear()
-        return
-    await run(tx, change, waiting, await entry_store.around(tx, [change.order.id]))
+async def react(tx: Transaction, changes: Sequence[Change]) -> None:
+    """Do what the rules say about what was told of these orders; historic ones they leave alone."""
+    told = [each for change in changes if not change.order.historic for each in change.told]
+    waiting = await rule_store.waiting(tx, told) if told else []
+    topics = {rule.topic for rule, _ in waiting}
+    for change in changes:
+        if not change.order.historic and any(each.event.topic in topics for each in change.told):
+            with tx.acting(change.cause):
+                await _react(tx, change, waiting, await entry_store.around(tx, [change.order.id]))
+        else:
+            change.told.clear()
 
 
-async def run(tx: Transaction, change: Change, waiting: Waiting, around: Around) -> None:
+async def _react(tx: Transaction, change: Change, waiting: Waiting, around: Around) -> None:
     """Run the rules that wait, once for each fact told, in their order; what they say is told again."""
     told, change.told[:] = list(change.told), []
     for each in told:

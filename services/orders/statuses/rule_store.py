@@ -36,10 +36,10 @@ def _rule(row: Any) -> Rule:
     return Rule(*what, from_row(row), row["active"], row["place"])
 
 
-async def listens(tx: Transaction, topic: str) -> bool:
-    """Whether an active rule waits for facts of a topic."""
-    found = await tx.sql.fetchval("SELECT EXISTS (SELECT FROM status_rule WHERE active AND topic = $1)", topic)
-    return bool(found)
+async def listens(tx: Transaction, topics: Collection[str]) -> frozenset[str]:
+    """The topics among these whose facts an active rule waits for."""
+    statement = "SELECT DISTINCT topic FROM status_rule WHERE active AND topic = ANY($1::text[])"
+    return frozenset(row["topic"] for row in await tx.sql.fetch(statement, sorted(topics)))
 
 
 async def waiting(tx: Transaction, told: Collection[Told]) -> list[tuple[Rule, frozenset[UUID]]]:
