@@ -32,10 +32,10 @@ class Level:
 
 
 LEVELS = (
-    Level("unit", ("tests/unit",), workers=2),
-    Level("service", ("tests/service",), workers=2),
-    Level("contract", ("tests/contract",), workers=2),
-    Level("on Kafka", ("tests/unit", "tests/service", "tests/contract"), kafka=True, workers=2),
+    Level("unit", ("tests/unit",), workers=4),
+    Level("service", ("tests/service",), workers=4),
+    Level("contract", ("tests/contract",), workers=4),
+    Level("on Kafka", ("tests/unit", "tests/service", "tests/contract"), kafka=True, workers=4),
     Level("end to end", ("tests/e2e",)),
     Level("end to end on Kafka", ("tests/e2e",), kafka=True),
     Level("chaos", ("tests/chaos",)),
