@@ -82,3 +82,16 @@ def test_a_secret_that_is_committed_is_found(tmp_path: Path, capsys: pytest.Capt
     file.write_text('REGION = "eu-central-1"\nKEY = "AKIA' + 'Q7EXAMPLEKEY55ZZ"\n')
     assert audit.secrets(tmp_path) == 1
     assert "settings.py" in capsys.readouterr().out
+
+
+def test_looking_for_secrets_changes_no_file(tmp_path: Path) -> None:
+    """A known one on another line is none that is new, and the list of them is left as it is."""
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    (tmp_path / "settings.py").write_text('KEY = "AKIA' + 'Q7EXAMPLEKEY55ZZ"\n')
+    subprocess.run(["git", "-C", tmp_path, "add", "."], check=True)
+    assert audit.secrets(tmp_path, accept=True) == 0
+    subprocess.run(["git", "-C", tmp_path, "add", "."], check=True)
+    known = (tmp_path / audit.BASELINE).read_bytes()
+    (tmp_path / "settings.py").write_text('REGION = "eu-central-1"\nKEY = "AKIA' + 'Q7EXAMPLEKEY55ZZ"\n')
+    assert audit.secrets(tmp_path) == 0
+    assert (tmp_path / audit.BASELINE).read_bytes() == known
