@@ -16,7 +16,7 @@ from libs.service.service import Context
 from services.orders.base import metadata
 from services.orders.customers import store
 from services.orders.customers.tables import CustomerRow
-from services.orders.lifecycle import store as orders
+from services.orders.lifecycle import timeline_store
 from services.orders.lifecycle.timeline import Entry
 from services.orders.settings import Settings
 
@@ -66,7 +66,7 @@ async def erase(tx: Transaction, customer_id: UUID, reason: str) -> dict[str, An
     cause = tx.cause
     who = (cause.actor, cause.correlation_id, cause.causation_id)
     entry = Entry(told[0], CustomerErased.topic, erased_at, *who, {})
-    await orders.note(tx, [(order, entry) for order in theirs])
+    await timeline_store.note(tx, [(order, entry) for order in theirs])
     erasure = (new_id(), customer_id, erased_at, cause.actor, reason, theirs, json.dumps(done))
     await store.note_erasure(tx, *erasure)
     return {"id": customer_id, "erased_at": erased_at, "orders": len(theirs), "rows": done}

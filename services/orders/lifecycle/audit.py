@@ -48,7 +48,7 @@ def digest_of(order_id: UUID, told: tuple[Any, ...], documents: tuple[Any, ...],
 
 
 def link(previous: bytes | None, number: int, digest: bytes) -> bytes:
-    """The chain of a row; `lifecycle.store` has the same in SQL."""
+    """The chain of a row; `timeline_store.note` has the same in SQL."""
     return hashlib.sha256((previous or b"") + number.to_bytes(8, "big", signed=True) + digest).digest()
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from libs.events.transaction import Cause, Transaction, UnitOfWork
 from libs.service.loops import Loop
-from services.orders.lifecycle import handlers, store
+from services.orders.lifecycle import deadline_store, handlers
 from services.orders.lifecycle.domain import Order
 
 ACTOR = "system:orders"
@@ -14,12 +14,12 @@ ACTOR = "system:orders"
 
 def loop(uow: UnitOfWork, every: timedelta) -> Loop:
     """Asks payments about each order whose reservation deadline has come."""
-    return Loop("deadlines", every, lambda: fire(uow, store.due, handlers.ask_for_money))
+    return Loop("deadlines", every, lambda: fire(uow, deadline_store.due, handlers.ask_for_money))
 
 
 def late_loop(uow: UnitOfWork, every: timedelta) -> Loop:
     """Alerts of each order that is late with payment or delivery."""
-    return Loop("lateness", every, lambda: fire(uow, store.late, handlers.tell_late))
+    return Loop("lateness", every, lambda: fire(uow, deadline_store.late, handlers.tell_late))
 
 
 async def fire(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from libs.events.consumer import Heard, RefusedFact
 from libs.events.transaction import Transaction
-from services.orders.lifecycle import store, timeline
+from services.orders.lifecycle import store, timeline, timeline_store
 from services.orders.lifecycle.axes import Part
 from services.orders.lifecycle.change import Change, Told
 from services.orders.lifecycle.handlers import keep_all
@@ -60,7 +60,7 @@ async def learn(tx: Transaction, told: Sequence[News]) -> Collection[UUID]:
 
 async def _note(tx: Transaction, news: Sequence[News]) -> set[UUID]:
     """Write one fact into the timeline of each of these orders; which of them there are."""
-    return await store.note(tx, [(each.order_id, each.entry) for each in news]) if news else set()
+    return await timeline_store.note(tx, [(each.order_id, each.entry) for each in news]) if news else set()
 
 
 async def _move(tx: Transaction, news: Sequence[News]) -> set[UUID]:

@@ -25,13 +25,12 @@ from libs.contracts.orders import (
 from libs.contracts.payments import PaymentSnapshot
 from libs.contracts.shipping import FulfilmentSnapshot
 from libs.events.transaction import Transaction
-from services.orders.lifecycle.audit import link, sealed
 from services.orders.lifecycle.axes import Heard, Part
 from services.orders.lifecycle.clock import Clock, Hours
 from services.orders.lifecycle.domain import Order
 from services.orders.lifecycle.lines import Hold, Line
-from services.orders.lifecycle.tables import DELIVERY_WAITED_FOR, PAYMENT_WAITED_FOR
 from services.orders.lifecycle.timeline import Entry
+from services.orders.lifecycle.timeline_store import ENTRIES, rows_of
 
 _ENUMS: dict[str, type[StrEnum]] = {
     "on_shortage": OnShortage,
@@ -92,16 +91,6 @@ _KINDS = """
 SELECT (SELECT fact->>'kind' FROM known_delivery_method WHERE code = $1 ORDER BY version DESC LIMIT 1) AS delivery,
        (SELECT fact->>'kind' FROM known_payment_method WHERE code = $2 ORDER BY version DESC LIMIT 1) AS payment
 """
-_ENTRIES = """
-INSERT INTO order_event (order_id, number, event_id, topic, at, actor, correlation_id, causation_id, detail, before,
-                         after, personal, salt, personal_digest, chain)
-SELECT $1, number, event_id, topic, at, actor, correlation_id, causation_id, detail::jsonb, before::jsonb,
-       after::jsonb, personal::jsonb, salt, personal_digest, chain
-FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::uuid[], $8::uuid[], $9::text[],
-            $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[], $15::bytea[])
-    AS e(number, event_id, topic, at, actor, correlation_id, causation_id, detail, before, after, personal, salt,
-         personal_digest, chain)
-"""
 _PART = """
 INSERT INTO order_part (order_id, kind, part_id, version, snapshot, seen)
 SELECT $1, $16::text, $17::uuid, $18::bigint, $19::jsonb, $20::text[] WHERE $17::uuid IS NOT NULL
@@ -109,38 +98,8 @@ ON CONFLICT (order_id, kind, part_id)
 DO UPDATE SET version = excluded.version, snapshot = excluded.snapshot, seen = excluded.seen
 """
 _SAVE = f"""
-WITH told AS ({_ENTRIES}), heard AS ({_PART})
+WITH told AS ({ENTRIES}), heard AS ({_PART})
 UPDATE orders SET {", ".join(f"{name} = ${n}" for n, name in enumerate(MOVING, 21))} WHERE id = $1
-"""  # noqa: S608 - constants
-_NOTE = """
-WITH told AS (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::uuid[], $7::uuid[],
-                         $8::text[], $9::text[], $10::bytea[], $11::bytea[], $12::bytea[])
-        AS t(order_id, event_id, topic, at, actor, correlation_id, causation_id, detail, personal, salt,
-             personal_digest, digest)
-), counted AS (
-    UPDATE orders o SET events = o.events + 1,
-        chain = sha256(coalesce(o.chain, ''::bytea) || int8send(o.events + 1) || t.digest)
-    FROM told t WHERE o.id = t.order_id
-    RETURNING t.*, o.events AS number, o.chain, o.person IS NOT NULL AS known
-)
-INSERT INTO order_event (order_id, number, event_id, topic, at, actor, correlation_id, causation_id, detail,
-                         personal, salt, personal_digest, chain)
-SELECT order_id, number, event_id, topic, at, actor, correlation_id, causation_id, detail::jsonb,
-       CASE WHEN known THEN personal::jsonb END, CASE WHEN known THEN salt END, personal_digest, chain
-FROM counted RETURNING order_id
-"""
-
-
-_LATE = f"""
-WITH unpaid AS (
-    SELECT id FROM orders WHERE {PAYMENT_WAITED_FOR} AND payment_due_at <= now() ORDER BY payment_due_at LIMIT $1
-    FOR UPDATE SKIP LOCKED
-), undelivered AS (
-    SELECT id FROM orders WHERE {DELIVERY_WAITED_FOR} AND delivery_due_at <= now() ORDER BY delivery_due_at LIMIT $1
-    FOR UPDATE SKIP LOCKED
-)
-SELECT id FROM unpaid UNION SELECT id FROM undelivered
 """  # noqa: S608 - constants
 
 
@@ -241,67 +200,13 @@ async def save(tx: Transaction, orders: Sequence[tuple[Order, Sequence[Entry], P
 def _saved(order: Order, entries: Sequence[Entry], heard: Part | None) -> tuple[Any, ...]:
     first = order.events + 1
     order.events += len(entries)
-    columns = _columns(order, entries, first)
+    columns = rows_of(order, entries, first)
     return order.id, *columns, *_part(order, heard), *(getattr(order, name) for name in MOVING)
 
 
 async def lock(tx: Transaction, order_ids: Collection[UUID]) -> None:
     """Lock these orders, in sorted order."""
     await tx.sql.execute("SELECT id FROM orders WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE", sorted(order_ids))
-
-
-async def note(tx: Transaction, entries: Sequence[tuple[UUID, Entry]]) -> set[UUID]:
-    """Append to each of these orders' timelines what changes nothing of it; which of them there are.
-
-    One entry an order: its number and its chain follow from the last.
-    """
-    seals = [sealed(order_id, entry) for order_id, entry in entries]
-    rows = await tx.sql.fetch(
-        _NOTE,
-        [order_id for order_id, _ in entries],
-        [entry.event_id for _, entry in entries],
-        [entry.topic for _, entry in entries],
-        [entry.at for _, entry in entries],
-        [entry.actor for _, entry in entries],
-        [entry.correlation_id for _, entry in entries],
-        [entry.causation_id for _, entry in entries],
-        [json.dumps(entry.detail) for _, entry in entries],
-        [_json(entry.personal) for _, entry in entries],
-        [seal.salt for seal in seals],
-        [seal.personal_digest for seal in seals],
-        [seal.digest for seal in seals],
-    )
-    return {row["order_id"] for row in rows}
-
-
-def _columns(order: Order, entries: Sequence[Entry], first: int) -> tuple[list[Any], ...]:
-    """The rows of a timeline from number `first` on, chained; of an order without a person nothing personal."""
-    seals = [sealed(order.id, entry) for entry in entries]
-    chains = []
-    for number, seal in enumerate(seals, first):
-        order.chain = link(order.chain, number, seal.digest)
-        chains.append(order.chain)
-    known = order.person is not None
-    return (
-        list(range(first, first + len(entries))),
-        [entry.event_id for entry in entries],
-        [entry.topic for entry in entries],
-        [entry.at for entry in entries],
-        [entry.actor for entry in entries],
-        [entry.correlation_id for entry in entries],
-        [entry.causation_id for entry in entries],
-        [json.dumps(entry.detail) for entry in entries],
-        [_json(entry.before) for entry in entries],
-        [_json(entry.after) for entry in entries],
-        [_json(entry.personal) if known else None for entry in entries],
-        [seal.salt if known else None for seal in seals],
-        [seal.personal_digest for seal in seals],
-        chains,
-    )
-
-
-def _json(document: dict[str, Any] | None) -> str | None:
-    return json.dumps(document) if document is not None else None
 
 
 def _part(order: Order, part: Part | None) -> tuple[Any, ...]:
@@ -334,22 +239,6 @@ async def save_holds(tx: Transaction, order: Order, holds: list[Hold]) -> None:
             for h in holds
         ],
     )
-
-
-async def late(tx: Transaction, batch: int) -> list[UUID]:
-    """Orders of which something is past its deadline by the database's clock, locked; locked ones are left out."""
-    rows = await tx.sql.fetch(_LATE, batch)
-    return [row["id"] for row in rows]
-
-
-async def due(tx: Transaction, batch: int) -> list[UUID]:
-    """Open orders whose deadline has come by the database's clock, locked; somebody else's are left out."""
-    rows = await tx.sql.fetch(
-        """SELECT id FROM orders WHERE reserve_until <= now() AND expiring IS NULL AND lifecycle = 'open'
-           ORDER BY reserve_until LIMIT $1 FOR UPDATE SKIP LOCKED""",
-        batch,
-    )
-    return [row["id"] for row in rows]
 
 
 async def kinds_known_now(tx: Transaction, order: Order) -> tuple[DeliveryKind | None, PaymentKind | None]:

@@ -98,8 +98,9 @@ async def test_part_b10_a_cancel_against_what_excludes_it_has_one_winner(
 ) -> None:
     """Both are stopped at the order's row and let go, in either order.
 
-    Guard: `FOR UPDATE` of `lifecycle.store.locked`: without it both judge the order as it was. Behind it stands the
-    primary key of `order_event`, which then turns the second into an error; the test fails without the first alone.
+    Guard: `FOR UPDATE` of `lifecycle.store.locked` for the command and of `locked_all` for the fact: without it both
+    judge the order as it was. Behind it stands the primary key of `order_event`, which then turns the second into an
+    error; the test fails without the first alone.
     """
     said, fact = await given(orders, against)
     order_id = said.order["id"]
@@ -154,8 +155,8 @@ async def test_of_ten_operators_with_one_etag_one_changes_the_order(orders: Serv
 async def test_of_eight_deadline_sweepers_one_asks_about_an_order(orders: ServiceClient, orders_url: str) -> None:
     """The first sweeper is stopped when it speaks, while the others look for what is due.
 
-    Guard: `FOR UPDATE SKIP LOCKED` of `lifecycle.store.due`. Without it all eight have found the order due, and each
-    asks payments anew under the order's lock.
+    Guard: `FOR UPDATE SKIP LOCKED` of `lifecycle.deadline_store.due`. Without it all eight have found the order due,
+    and each asks payments anew under the order's lock.
     """
     said = Said(await placed(orders))
     await hear(orders, said.stock("reserved"))
@@ -169,7 +170,7 @@ async def test_of_eight_deadline_sweepers_one_asks_about_an_order(orders: Servic
 async def test_facts_of_all_services_at_once_leave_no_hole_in_the_timeline(
     orders: ServiceClient, orders_url: str
 ) -> None:
-    """Every fact of an order's life, and each twice, at once. Guard: `FOR UPDATE` of `lifecycle.store.locked`."""
+    """Every fact of an order's life, and each twice, at once. Guard: `FOR UPDATE` of `lifecycle.store.locked_all`."""
     said = Said(await placed(orders))
     facts = [said.stock("reserved"), said.money("received"), said.parcels("booked"), said.parcels("dispatched")]
     records = [record_of(fact) for fact in (*facts, said.parcels("delivered"), said.stock("deducted"))]
