@@ -6,7 +6,6 @@ import pwd
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -114,12 +113,20 @@ class Postgres:
         Each connection is served by a process with a group of its own, which notices the server's end only when it
         next waits: until then it answers and writes, and as long as it lives no new server starts on that data.
         """
-        if not wait_until(lambda: not _ended(self._left_behind()), 60):
-            raise CannotStartError(f"Processes of an earlier PostgreSQL still use {self.data}: {self._left_behind()}")
+        if not wait_until(self._without_backends, 60):
+            raise CannotStartError(
+                f"Processes of an earlier PostgreSQL still use {self.data}: {_at_work_in(self.data)}"
+            )
 
-    def _left_behind(self) -> list[int]:
-        at_work = _at_work_in(self.data)
-        return [] if self._claim()[:1] in [[str(pid)] for pid in at_work] else at_work
+    def _without_backends(self) -> bool:
+        """Whether none is left, or their server lives; those that are left are sent SIGKILL."""
+        left = _at_work_in(self.data)
+        if any(str(pid) == claimed for pid in left for claimed in self._claim()[:1]):
+            return True
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not left
 
     def _claim(self) -> list[str]:
         """What the server says of itself in its data: first its pid."""
@@ -215,14 +222,6 @@ def _at_work_in(data: Path) -> list[int]:
             if (entry / "comm").read_text() == "postgres\n" and str((entry / "cwd").readlink()) == where:
                 found.append(int(entry.name))
     return found
-
-
-def _ended(pids: Sequence[int]) -> Sequence[int]:
-    """The same, each of them sent SIGKILL."""
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    return pids
 
 
 def _environment() -> dict[str, str]:

@@ -50,13 +50,7 @@ async def note(tx: Transaction, entries: Sequence[tuple[UUID, Entry]]) -> set[UU
     rows = await tx.sql.fetch(
         _NOTE,
         [order_id for order_id, _ in entries],
-        [entry.event_id for _, entry in entries],
-        [entry.topic for _, entry in entries],
-        [entry.at for _, entry in entries],
-        [entry.actor for _, entry in entries],
-        [entry.correlation_id for _, entry in entries],
-        [entry.causation_id for _, entry in entries],
-        [json.dumps(entry.detail) for _, entry in entries],
+        *_told([entry for _, entry in entries]),
         [_json(entry.personal) for _, entry in entries],
         [seal.salt for seal in seals],
         [seal.personal_digest for seal in seals],
@@ -75,6 +69,19 @@ def rows_of(order: Order, entries: Sequence[Entry], first: int) -> tuple[list[An
     known = order.person is not None
     return (
         list(range(first, first + len(entries))),
+        *_told(entries),
+        [_json(entry.before) for entry in entries],
+        [_json(entry.after) for entry in entries],
+        [_json(entry.personal) if known else None for entry in entries],
+        [seal.salt if known else None for seal in seals],
+        [seal.personal_digest for seal in seals],
+        chains,
+    )
+
+
+def _told(entries: Sequence[Entry]) -> tuple[list[Any], ...]:
+    """The columns from event_id to detail."""
+    return (
         [entry.event_id for entry in entries],
         [entry.topic for entry in entries],
         [entry.at for entry in entries],
@@ -82,12 +89,6 @@ def rows_of(order: Order, entries: Sequence[Entry], first: int) -> tuple[list[An
         [entry.correlation_id for entry in entries],
         [entry.causation_id for entry in entries],
         [json.dumps(entry.detail) for entry in entries],
-        [_json(entry.before) for entry in entries],
-        [_json(entry.after) for entry in entries],
-        [_json(entry.personal) if known else None for entry in entries],
-        [seal.salt if known else None for seal in seals],
-        [seal.personal_digest for seal in seals],
-        chains,
     )
 
 

@@ -1,7 +1,7 @@
 """What rules do whenever an order moves: in its own transaction, under its lock, as a consequence of one fact."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from libs.events.transaction import Cause, Transaction
@@ -16,11 +16,6 @@ from services.orders.statuses.rules import DEEPEST, Rule, holds, values_of
 
 log = logging.getLogger(__name__)
 Waiting = Sequence[tuple[Rule, frozenset[UUID]]]
-
-
-async def listens(tx: Transaction, topics: Collection[str]) -> frozenset[str]:
-    """Which of these topics a rule waits for."""
-    return await rule_store.listens(tx, topics)
 
 
 async def react(tx: Transaction, changes: Sequence[Change]) -> None:
