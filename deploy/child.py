@@ -1,9 +1,7 @@
 """One program that we started: its own process group, one log file, and no leftovers after a crash of ours."""
 
 import os
-import secrets
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +40,7 @@ class Child:
         self.cwd = cwd
         self.pid_file = log.with_suffix(".pid")
         self._process: subprocess.Popen[bytes] | None = None
+        self._born = 0
 
     @property
     def pid(self) -> int:
@@ -75,7 +74,8 @@ class Child:
                 cwd=self.cwd,
                 start_new_session=True,
             )
-        self.pid_file.write_text(f"{self._process.pid} {_started(self._process.pid)}")
+        self._born = _started(self._process.pid)
+        self.pid_file.write_text(f"{self._process.pid} {self._born}")
 
     def clear_leftover(self, grace: float = 10) -> None:
         """End what is left of an earlier run of this very program, and of its children."""
@@ -91,8 +91,7 @@ class Child:
 
     def ask_to_stop(self) -> None:
         """Send the stop signal and do not wait."""
-        if self._process is not None:
-            _signal_group(self._process.pid, self.stop_signal)
+        self._signal(self.stop_signal)
 
     def stop(self, grace: float = 20) -> bool:
         """Ask it to end, and make it when it does not; says whether it ended by itself."""
@@ -104,55 +103,20 @@ class Child:
     def kill(self) -> None:
         """End it with SIGKILL, its whole group, and wait until it is gone."""
         if self._process is not None:
-            _signal_group(self._process.pid, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
             self._process.wait()
             self.pid_file.unlink(missing_ok=True)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To its whole group, or what is left of it; not to whoever has its number since it ended."""
+        if self._process is not None and _started(self._process.pid) in (0, self._born):
+            _signal_group(self._process.pid, number)
 
     def last_words(self, lines: int = 15) -> str:
         """The end of its log."""
         if not self.log.exists():
             return "(no log)"
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
-
-
-BELOW = 12_000
-TRIES = 1_000
-PORTS_GIVEN = Path("/proc/sys/net/ipv4/ip_local_port_range")
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses now, below those that the system gives to whoever connects somewhere.
-
-    So no connection takes it before whoever it is meant for listens on it. CannotStartError where none is found.
-    """
-    first = _first_given()
-    for _ in range(TRIES):
-        port = first - 1 - secrets.randbelow(BELOW)  # never of a seed: two that share one would meet
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise CannotStartError(f"no free port between {first - BELOW} and {first} in {TRIES} tries")
-
-
-def _first_given() -> int:
-    """Where the ports begin that the system gives to connections."""
-    try:
-        return max(BELOW + 1024, int(PORTS_GIVEN.read_text(encoding="ascii").split()[0]))
-    except (OSError, ValueError):
-        return 32768  # Linux's own
-
-
-def require_free(port: int, what: str, setting: str, host: str = "127.0.0.1") -> None:
-    """Refuse clearly when somebody else has the port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as taken:
-            raise CannotStartError(
-                f"Port {port}, meant for {what}, cannot be used ({taken.strerror}). "
-                f"Free it, or choose another one: {setting}=PORT make run"
-            ) from taken
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deploy.child import free_port
+from deploy.ports import free_port
 from deploy.state import State
 from deploy.system import DEVELOPMENT, EVENTS, HOST, PORTS, PROCESSES, STAND_INS, Process, StandIn
 
@@ -15,21 +15,16 @@ def ports_from_environment() -> dict[str, int]:
     return {name: int(os.environ.get(f"{name.upper()}_PORT") or port) for name, port in PORTS.items()}
 
 
-APART = 16
+BROKERS = 3
 
 
 def free_ports() -> dict[str, int]:
     """Ports that nobody uses now, for an installation beside others; `NAME.side` is a stand-in's second one.
 
-    They are apart, because brokers and controllers take the ports that follow Kafka's.
+    Those that follow Kafka's are free too: each broker and each controller takes one.
     """
-    found: dict[str, int] = {}
-    for name in (*PORTS, *(f"{stand_in.name}.side" for stand_in in STAND_INS)):
-        port = free_port()
-        while any(abs(port - other) < APART for other in found.values()):
-            port = free_port()
-        found[name] = port
-    return found
+    names = (*PORTS, *(f"{stand_in.name}.side" for stand_in in STAND_INS))
+    return {name: free_port(following=2 * BROKERS - 1 if name == "kafka" else 0) for name in names}
 
 
 @dataclass(frozen=True)

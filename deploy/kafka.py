@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
-from deploy.child import CannotStartError, Child, free_port, require_free, wait_until
+from deploy.child import CannotStartError, Child, wait_until
+from deploy.ports import free_port, require_free
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 OLDEST_JAVA = 17

@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
-from deploy.child import CannotStartError, Child, free_port, require_free, wait_until
+from deploy.child import CannotStartError, Child, wait_until
+from deploy.ports import free_port, require_free
 
 OLDEST = 15
 SETTINGS = {

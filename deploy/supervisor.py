@@ -18,10 +18,11 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from deploy import databases
-from deploy.child import CannotStartError, Child, free_port, require_free
+from deploy.child import CannotStartError, Child
 from deploy.environment import Environment, ports_from_environment
 from deploy.kafka import Kafka
 from deploy.keeper import LONGEST_WAIT, Member, keep_running
+from deploy.ports import free_port, require_apart, require_free
 from deploy.postgres import Postgres
 from deploy.state import State
 from deploy.system import PROCESSES, SERVICE_NAMES, STAND_INS
@@ -207,7 +208,10 @@ class System:
         """Find out about taken ports before anything is changed."""
         for child in (*self.stand_ins.values(), *self.services.values()):
             child.clear_leftover()
-        for name in (*(process.name for process in self.processes), *self.stand_ins):
+        names = [*(process.name for process in self.processes), *self.stand_ins]
+        servers = [name for name, server in (("postgres", self.postgres), ("kafka", self.kafka)) if server]
+        require_apart({name: self.ports[name] for name in (*servers, *names)})
+        for name in names:
             require_free(self.ports[name], name, f"{name.upper()}_PORT")
 
     async def _start_servers(self) -> None:

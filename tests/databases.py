@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from deploy.child import free_port
+from deploy.ports import free_port
 from deploy.postgres import Postgres
 from deploy.system import PROCESSES, ROLES
 from tests.scratch import scratch

@@ -13,7 +13,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from deploy.child import Child, free_port
+from deploy.child import Child
+from deploy.ports import free_port
 from deploy.postgres import Postgres
 from deploy.supervisor import CHECKOUT
 from deploy.system import HOST, TOPICS

@@ -12,7 +12,8 @@ from uuid import uuid4
 
 import asyncpg
 
-from deploy.child import Child, free_port
+from deploy.child import Child
+from deploy.ports import free_port
 from deploy.supervisor import CHECKOUT
 from deploy.system import HOST
 from libs.service.testing import until

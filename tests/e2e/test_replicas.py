@@ -48,10 +48,11 @@ async def test_replicas_of_every_service_share_the_work_and_each_effect_happens_
         monkeypatch.setattr("tests.e2e.importing.told", lambda system: told(system, urls))
         await until(lambda: one_relay_each(system), 60)
         importing = asyncio.create_task(command(system, "demo.month", str(file), "--patience", "200", within=500))
-        await relays_are_killed_at_work(system, importing)
+        killed = await relays_are_killed_at_work(system, importing)
         assert "NOT AT THEIR END" not in await importing
         assert "all as predicted" in await command(system, "demo.compare", str(file), within=120)
         await everything_holds(system, 120)
+        assert ended(system) == killed, "nobody ended by himself"
         for name in SERVICE_NAMES:
             workers = [each for each in system.services if each.startswith(f"{name}-worker")]
             taken = [await metric(system, each, "comanda_facts_taken_total") for each in workers]
@@ -64,16 +65,24 @@ async def test_replicas_of_every_service_share_the_work_and_each_effect_happens_
         assert len(doors["orders"].served) == 2
 
 
-async def relays_are_killed_at_work(system: System, importing: "asyncio.Task[str]") -> None:
-    """One service's after the other; the one that stood by works within seconds, and never both."""
+async def relays_are_killed_at_work(system: System, importing: "asyncio.Task[str]") -> set[str]:
+    """One service's after the other; the one that stood by works within seconds, and never both. Who was killed."""
+    killed = set[str]()
     for name in SERVICE_NAMES:
-        (working,) = await active_relays(system, name)
+        assert ended(system) == killed
+        (working,) = await until(lambda: active_relays(system, name), 60)  # noqa: B023
         await until(lambda: published(system, working), 120)  # noqa: B023 - awaited here
         assert not importing.done(), "the import was over before everybody was killed"
         system.kill(working)
+        killed.add(working)
         taken_over = await until(lambda: active_relays(system, name), 60)  # noqa: B023
         assert len(taken_over) == 1
         assert taken_over != [working]
+    return killed
+
+
+def ended(system: System) -> set[str]:
+    return {name for name, member in system.members.items() if not member.alive}
 
 
 async def published(system: System, process: str) -> bool:

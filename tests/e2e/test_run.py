@@ -40,6 +40,9 @@ async def test_a_taken_port_stops_the_start_and_leaves_nothing_running(root: Pat
     async with await asyncio.start_server(lambda *_: None, "127.0.0.1", first["shipping"]):
         with pytest.raises(CannotStartError, match=f"Port {first['shipping']}, meant for shipping.*SHIPPING_PORT"):
             await System(root, ports=first, throwaway=True).start()
+    same = first | {"shipping": first["orders"]}
+    with pytest.raises(CannotStartError, match=f"Port {first['orders']} is meant for orders and for shipping"):
+        await System(root, ports=same, throwaway=True).start()
 
 
 @pytest.mark.kafka

@@ -13,8 +13,8 @@ import asyncpg
 import httpx
 import pytest
 
-from deploy.child import free_port
 from deploy.environment import free_ports
+from deploy.ports import free_port
 from deploy.supervisor import System
 from deploy.system import SERVICE_NAMES
 from libs.service.testing import until

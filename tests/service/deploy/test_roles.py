@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from deploy import databases, roles
-from deploy.child import free_port
+from deploy.ports import free_port
 from deploy.system import EVENTS, PROCESSES, SERVICE_NAMES, Database
 from libs.service.testing import until
 from tests.databases import ROOT, migrate

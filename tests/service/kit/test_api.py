@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from deploy.child import free_port
+from deploy.ports import free_port
 from libs.events.open_bus import open_bus
 from libs.service.testing import ServiceClient, running, until
 from tests.databases import Databases

@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 import pytest
 
-from deploy.child import free_port
+from deploy.ports import free_port
 from libs.service.testing import PATIENCE, credentials, until
 from tests.databases import Databases
 from tests.service.kit.conftest import make_topics

@@ -10,7 +10,7 @@ import asyncpg
 import httpx
 import pytest
 
-from deploy.child import free_port
+from deploy.ports import free_port
 from libs.contracts.orders import KeyChanged
 from libs.events.bus import Outgoing
 from libs.events.open_bus import open_bus

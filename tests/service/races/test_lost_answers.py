@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from deploy.child import free_port
+from deploy.ports import free_port
 from libs.service.idempotency import REPLAYED
 from libs.service.testing import ServiceClient, credentials, running, until
 from services.orders.__main__ import service

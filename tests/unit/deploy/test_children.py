@@ -2,13 +2,12 @@
 
 import asyncio
 import os
-import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from deploy.child import CannotStartError, Child, require_free, wait_until
+from deploy.child import CannotStartError, Child, wait_until
 from deploy.keeper import keep_running
 from deploy.reset import remove
 from deploy.state import State
@@ -56,14 +55,17 @@ def test_somebody_elses_process_under_a_used_pid_is_left_alone(tmp_path: Path) -
     other.kill()
 
 
-def test_a_taken_port_is_an_error_that_names_port_and_setting() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(CannotStartError, match=rf"Port {port}, meant for orders.*ORDERS_PORT=PORT make run"):
-            require_free(port, "orders", "ORDERS_PORT")
-    require_free(port, "orders", "ORDERS_PORT")
+def test_whoever_has_the_number_of_an_ended_process_is_left_alone(tmp_path: Path) -> None:
+    mine = started(Child("mine", SLEEPS, tmp_path / "mine.log"))
+    mine.kill()
+    other = started(Child("other", SLEEPS, tmp_path / "other.log"))
+    ended = mine._process
+    assert ended is not None
+    ended.pid = other.pid  # numbers come round
+    mine.ask_to_stop()
+    mine.kill()
+    assert not wait_until(lambda: not other.alive, 0.5)
+    other.kill()
 
 
 async def test_what_crashes_is_restarted_and_said_and_waits_longer_each_time(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.child import PORTS_GIVEN
-from deploy.environment import APART, Environment, free_ports, ports_from_environment
+from deploy.environment import BROKERS, Environment, free_ports, ports_from_environment
+from deploy.ports import PORTS_GIVEN
 from deploy.state import State
 from deploy.system import DATABASES, PORTS, PROCESSES, ROLES, SERVICE_NAMES, STAND_INS, TOPICS, Process
 from libs.contracts import every_contract
@@ -50,9 +50,9 @@ def test_databases_and_roles_are_one_for_each_service_and_one_for_the_bus() -> N
 def test_no_two_ports_meet_and_each_stand_in_has_two() -> None:
     taken = sorted([*PORTS.values(), *(PORTS[stand_in.name] + 1 for stand_in in STAND_INS)])
     assert all(one != other for one, other in pairwise(taken))
-    found = sorted(free_ports().values())
-    assert len(found) == len(PORTS) + len(STAND_INS)
-    assert all(later - earlier >= APART for earlier, later in pairwise(found))
+    ports = free_ports()
+    found = sorted([*ports.values(), *range(ports["kafka"] + 1, ports["kafka"] + 2 * BROKERS)])
+    assert len(set(found)) == len(found) == len(PORTS) + len(STAND_INS) + 2 * BROKERS - 1
     given = int(PORTS_GIVEN.read_text(encoding="ascii").split()[0]) if PORTS_GIVEN.exists() else found[-1] + 1
     assert found[-1] < given, "no connection takes one before it is listened on"
 
