@@ -14,7 +14,6 @@ BLOCK = 100
 PORTS_GIVEN = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 _lock = threading.Lock()
-_blocks: list[socket.socket] = []  # as long as one is open, its block is this process's
 _left: list[int] = []
 
 
@@ -67,7 +66,7 @@ def _block() -> list[int]:
         name = socket.socket(socket.AF_UNIX)
         with suppress(OSError):
             name.bind(f"\0comanda-ports-{start}")
-            _blocks.append(name)
+            name.detach()  # open, and the block ours, as long as this process lives
             return list(range(start, start + BLOCK))
         name.close()
     raise CannotStartError(f"every port from {first - BELOW} to {first - 1} is taken or given")

@@ -1,6 +1,8 @@
 """What only Kafka can do to us: refuse a record by its own settings, and lose one broker of three."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
@@ -105,3 +107,28 @@ async def test_one_of_three_brokers_killed_loses_nothing_and_comes_back(three_br
     assert three_brokers.alive
     await asyncio.to_thread(three_brokers.stop)
     assert not any(broker.alive for broker in three_brokers.brokers)
+
+
+@pytest.fixture
+async def frail() -> AsyncIterator[Kafka]:
+    kafka = start_kafka()
+    yield kafka
+    await asyncio.to_thread(stop_kafka, kafka)
+
+
+@pytest.mark.kafka
+async def test_a_broker_that_stands_still_makes_a_publish_fail_and_leaves_nothing_running(frail: Kafka) -> None:
+    """The guard: the second cancellation. The client's sender waits for news that nobody brings any more."""
+    world = World(frail.bus, "kafka", frail.kill, lambda: None)
+    topic, bus = await world.topic(1), world.open(request_timeout=2.0)
+    await send(bus, numbered(topic, "k", 0, 1))
+    broker = frail.brokers[0].pid
+    os.kill(broker, signal.SIGSTOP)
+    try:
+        outcomes = await bus.publish(numbered(topic, "k", 1, 1))
+    finally:
+        os.kill(broker, signal.SIGCONT)
+    assert [type(outcome) for outcome in outcomes] == [Failed]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    await send(bus, numbered(topic, "k", 2, 1))
+    await world.close()
