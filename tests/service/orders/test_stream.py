@@ -86,6 +86,7 @@ async def test_b14_what_happens_is_told_live_and_taken_up_again_where_it_was_lef
 ) -> None:
     api, url = shop
     before = await placed(api)
+    await until(lambda: sent(api.context.uow), why="the relay sent it: from now on is behind it")
     async with watching(url) as watcher:
         await until(lambda: watcher.beats)  # it watches, and nothing is new
         order = await placed(api, external_id="live")
