@@ -1,5 +1,6 @@
 """Ports of 127.0.0.1 for what we start: free now, and given once."""
 
+import errno
 import random
 import socket
 import threading
@@ -11,9 +12,11 @@ from deploy.child import CannotStartError
 
 BELOW = 12_000
 BLOCK = 100
+NAME = "\0comanda-ports-{}"  # of Linux alone; it leaves no file
 PORTS_GIVEN = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 _lock = threading.Lock()
+_mine: set[int] = set()  # where blocks begin
 _left: list[int] = []
 
 
@@ -58,18 +61,27 @@ def require_apart(meant: Mapping[str, int]) -> None:
 
 
 def _block() -> list[int]:
-    """Ports that no other process has been given: who binds their name, which leaves no file, has them."""
+    """Ports that no other process has been given."""
     first = _first_given()
     starts = list(range(first - BELOW, first, BLOCK))
     random.SystemRandom().shuffle(starts)  # never of a seed: two that share one would meet
     for start in starts:
-        name = socket.socket(socket.AF_UNIX)
-        with suppress(OSError):
-            name.bind(f"\0comanda-ports-{start}")
-            name.detach()  # open, and the block ours, as long as this process lives
+        if start not in _mine and _claimed(start):
+            _mine.add(start)
             return list(range(start, start + BLOCK))
-        name.close()
     raise CannotStartError(f"every port from {first - BELOW} to {first - 1} is taken or given")
+
+
+def _claimed(start: int) -> bool:
+    """Whether the block is this process's, for as long as it lives: it is whoever's who binds its name first."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(NAME.format(start))
+    except OSError as error:
+        name.close()
+        return error.errno != errno.EADDRINUSE  # a system without such names: chance alone keeps processes apart
+    name.detach()  # open from now on
+    return True
 
 
 def _free(port: int) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import ports
 from deploy.child import CannotStartError
 from deploy.ports import free_port, require_apart, require_free
 
@@ -53,6 +54,13 @@ def test_where_one_of_several_ports_is_taken_others_are_given() -> None:
             with suppress(OSError):  # somebody else has it: taken as well
                 middle.bind(("127.0.0.1", port + 5))  # the middle of what comes next
             taken.add(port + 5)
+
+
+def test_a_system_without_names_for_blocks_gives_ports_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("NAME", "/there/is/no/such/folder/{}"), ("_mine", set()), ("_left", [])):
+        monkeypatch.setattr(ports, name, value)
+    given = {free_port(following=ports.BLOCK // 2) for _ in range(40)}
+    assert len(given) == 40
 
 
 def test_a_taken_port_is_an_error_that_names_port_and_setting() -> None:
