@@ -1,6 +1,7 @@
 """Counts what PostgreSQL is asked, by whomever in this process, one entry for each round trip."""
 
 import asyncio
+import gc
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +33,13 @@ class Statements:
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> Statements:
-    """Listens to every connection that is opened from now on; nothing of ours is replaced."""
+    """Listens to every connection that is opened from now on; nothing of ours is replaced.
+
+    One that is open already would be asked unheard, or not, as chance has it: so none may be.
+    """
+    known = [each for each in gc.get_objects() if issubclass(type(each), asyncpg.Connection)]
+    unheard = {each._params.database for each in known if not (each.is_closed() or each._loop.is_closed())}
+    assert not unheard, f"name `statements` before the fixture that connects to {unheard}"
     seen = Statements()
     connect = asyncpg.connect
 

@@ -373,7 +373,7 @@ async def test_two_people_a_rule_and_two_bulk_calls_at_once_lose_and_double_noth
 
 
 async def test_a_bulk_call_takes_few_statements_whatever_the_number_of_its_orders(
-    api: ServiceClient, orders_url: str, statements: Statements
+    statements: Statements, api: ServiceClient, orders_url: str
 ) -> None:
     counted = []
     for status, count in (("new", 2), ("processing", 3), ("new", 30)):

@@ -210,7 +210,7 @@ async def test_a_wrong_rule_is_refused_by_its_field_and_told_what_would_be_right
 
 
 async def test_two_hundred_rules_cost_no_statement_more_than_one(
-    api: ServiceClient, orders_url: str, statements: Statements
+    statements: Statements, api: ServiceClient, orders_url: str
 ) -> None:
     async def placing() -> int:
         await statements.of(orders_url)
