@@ -110,10 +110,10 @@ async def test_one_of_three_brokers_killed_loses_nothing_and_comes_back(three_br
 
 
 @pytest.fixture
-async def frail() -> AsyncIterator[Kafka]:
+def frail() -> Iterator[Kafka]:
     kafka = start_kafka()
     yield kafka
-    await asyncio.to_thread(stop_kafka, kafka)
+    stop_kafka(kafka)
 
 
 @pytest.mark.kafka

@@ -175,7 +175,7 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
     await closed_at_last(producer.client)
     if sending is not None and not sending.done():  # it waited for an answer, which cannot come any more
         await asyncio.wait([sending], timeout=3)
-        sending.cancel()  # or for the cluster's new members, of whom nobody hears any more
+        sending.cancel()  # or it waits for news of the cluster, which nobody brings any more
         await asyncio.wait([sending], timeout=1)
         await closed_at_last(producer.client)
 
